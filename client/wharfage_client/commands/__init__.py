@@ -1,0 +1,1 @@
+"""The commands of `wharfage`, a module a subject; each is imported when it is typed."""

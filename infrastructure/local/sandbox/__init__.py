@@ -1,0 +1,1 @@
+"""A signed stand-in for Alipay's gateway on loopback: cashier, query, close, notifies, faults."""

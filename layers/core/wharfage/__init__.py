@@ -1,0 +1,3 @@
+"""Wharfage: a prepaid container cloud."""
+
+__version__ = "0.1.0"

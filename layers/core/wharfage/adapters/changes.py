@@ -1,0 +1,160 @@
+"""Turns a transaction of records into changes of items, and asserts what every store can keep.
+
+All of it is about our own mistakes: what a customer may send is limited long before.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from wharfage.adapters.rows import Change, PutItem
+from wharfage.items import encode, encode_value
+from wharfage.schema import TABLES
+from wharfage.transaction import (
+    ACTIONS_MAX,
+    ITEM_BYTES_MAX,
+    NUMBER_DIGITS_MAX,
+    Absent,
+    Action,
+    AtLeast,
+    Below,
+    Check,
+    Condition,
+    Equals,
+    Item,
+    Key,
+    OneOf,
+    Present,
+    Put,
+    Update,
+)
+
+PARTITION_BYTES_MAX = 2048  #: DynamoDB's limit on a partition key.
+SORT_BYTES_MAX = 1024  #: DynamoDB's limit on a sort key.
+DEPTH_MAX = 32  #: DynamoDB's limit on lists and maps within each other.
+_KEY_ATTRIBUTES = frozenset({"partition", "sort"})
+
+
+def changes_of(actions: Sequence[Action]) -> list[Change]:
+    """Encode a transaction, and assert that every store can carry it out."""
+    _require(0 < len(actions) <= ACTIONS_MAX, f"a transaction has 1 to {ACTIONS_MAX} actions")
+    changes = [_change(action) for action in actions]
+    _require(len({change.key for change in changes}) == len(changes), "two actions on one item")
+    proofs = [action for action in actions if isinstance(action, Put) and action.proves]
+    _require(len(proofs) <= 1, "one action proves a transaction")
+    _require(
+        all(Absent(None) in proof.when for proof in proofs), "what proves requires to be absent"
+    )
+    return changes
+
+
+def check_item(key: Key[Any], item: Item) -> None:
+    """Assert that an item fits into its table, its indexes and 400 KB."""
+    _check_key(key)
+    size = sum(_text_bytes(name) + check_value(value) for name, value in item.items())
+    if size > ITEM_BYTES_MAX:
+        raise AssertionError(f"{key} has {size} bytes")
+    for index in TABLES[key.table]:
+        for name, limit in ((index.partition, PARTITION_BYTES_MAX), (index.sort, SORT_BYTES_MAX)):
+            if name in item:
+                _check_key_part(item[name], limit)
+
+
+def check_value(value: Any, *, depth: int = 0) -> int:
+    """Assert that a value can be stored as it is, and return its size in bytes."""
+    _require(depth <= DEPTH_MAX, "nested too deep")
+    match value:
+        case bool():
+            return 1
+        case int():
+            digits = str(abs(value))
+            if len(digits) > NUMBER_DIGITS_MAX:
+                raise AssertionError(f"a number of {len(digits)} digits")
+            return len(digits.rstrip("0")) // 2 + 2
+        case str():
+            return _text_bytes(value, empty=True)
+        case bytes():
+            return len(value)
+        case list():
+            return 3 + sum(1 + check_value(each, depth=depth + 1) for each in value)
+        case dict():
+            return 3 + sum(
+                1 + _text_bytes(name) + check_value(each, depth=depth + 1)
+                for name, each in value.items()
+            )
+        case _:
+            raise AssertionError(f"{type(value).__name__} is never stored")
+
+
+def _change(action: Action) -> Change:
+    when = tuple(_condition(condition) for condition in action.when)
+    if isinstance(action, Put):
+        key, item = encode(action.record)
+        check_item(key, item)
+        return PutItem(key=key, item=item, when=when)
+    _check_key(action.key)
+    if isinstance(action, Check):
+        _require(bool(when), "a check without a condition")
+    if isinstance(action, Update):
+        _check_update(action)
+        values = {name: encode_value(value) for name, value in action.set.items()}
+        check_item(action.key, values)
+        return replace(action, set=values, when=when, otherwise=None)
+    return replace(action, when=when, otherwise=None)
+
+
+def _check_update(action: Update) -> None:
+    names = [*action.set, *action.add, *action.remove]
+    _require(bool(names), "an update that changes nothing")
+    _require(len(set(names)) == len(names), "an update that changes an attribute twice")
+    _require(_KEY_ATTRIBUTES.isdisjoint(names), "an update that changes its key")
+    for amount in action.add.values():
+        _require(type(amount) is int, "only whole numbers are added")
+        check_value(amount)
+    # An item made without its kind could never be read again.
+    found = any(isinstance(each, Equals | AtLeast | OneOf | Present) for each in action.when)
+    _require(
+        found or "record" in action.set,
+        f"an update of {action.key} requires the item to be there, or sets `record`",
+    )
+
+
+def _condition(condition: Condition) -> Condition:
+    match condition:
+        case Equals(attribute, value):
+            value = encode_value(value)
+            check_value(value)
+            return Equals(attribute, value)
+        case AtLeast(value=value) | Below(value=value):
+            _require(type(value) is int, "only whole numbers are compared")
+            check_value(value)
+        case OneOf(attribute, values):
+            _require(0 < len(values) <= 100, "one of 1 to 100 values")
+            return OneOf(attribute, tuple(str(encode_value(value)) for value in values))
+    return condition
+
+
+def _check_key(key: Key[Any]) -> None:
+    _require(key.table in TABLES, f"no table {key.table}")
+    _check_key_part(key.partition, PARTITION_BYTES_MAX)
+    _check_key_part(key.sort, SORT_BYTES_MAX)
+
+
+def _check_key_part(value: Any, limit: int) -> None:
+    _require(isinstance(value, str), "a key is text")
+    if _text_bytes(value) > limit:
+        raise AssertionError(f"a key of more than {limit} bytes")
+
+
+def _text_bytes(text: str, *, empty: bool = False) -> int:
+    _require(empty or text != "", "an empty key or name")
+    try:
+        return len(text) if text.isascii() else len(text.encode())
+    except UnicodeEncodeError as error:
+        raise AssertionError("text that UTF-8 cannot write") from error
+
+
+def _require(condition: bool, mistake: str) -> None:
+    """Assert, also under `python -O`: what gets past here would be money in a wrong place."""
+    if not condition:
+        raise AssertionError(mistake)

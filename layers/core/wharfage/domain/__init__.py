@@ -1,0 +1,1 @@
+"""The nouns of the product and their rules, with no input or output."""

@@ -1,0 +1,1 @@
+"""The verbs of the product: each reads, decides, and commits one transaction."""

@@ -1,0 +1,18 @@
+"""What all tests share: what is live by its place, and generated cases that no clock judges."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+TESTS = Path(__file__).parent
+LIVE = (TESTS / "live", TESTS / "chaos")
+
+settings.register_profile("wharfage", deadline=None)  # A busy machine is no mistake.
+settings.load_profile("wharfage")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if any(item.path.is_relative_to(folder) for folder in LIVE):
+            item.add_marker(pytest.mark.live)
