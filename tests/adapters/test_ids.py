@@ -38,5 +38,7 @@ def test_no_two_ids_or_secrets_are_the_same():
     assert len({ids.secret() for _ in range(1000)}) == 1000
 
 
-def test_a_secret_has_256_bits():
-    assert re.fullmatch(r"[A-Za-z0-9_-]{43}", RandomIds().secret())
+def test_a_secret_has_256_bits_and_is_never_taken_for_an_option():
+    ids = RandomIds()
+
+    assert all(re.fullmatch(r"[0-9a-hjkmnp-tv-z]{52}", ids.secret()) for _ in range(1000))

@@ -116,7 +116,7 @@ class WiredAgent:
         enrol = self._words("enrol", "--server", self._stack.url, "--code", code)
         subprocess.run(
             (*enrol, "--name", self.name, "--policy", str(self._policy)),
-            check=True, cwd=ROOT, env=self._environ(), capture_output=True, timeout=60,
+            check=True, cwd=ROOT, env=self._environ(), stdout=subprocess.DEVNULL, timeout=60,
         )  # fmt: skip
         self.code = code
         threading.Thread(target=self._keep, name=f"keeper of {self.name}", daemon=True).start()

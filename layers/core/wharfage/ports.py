@@ -191,7 +191,7 @@ class Ids(Protocol):
         """Return `<prefix>_` and 26 characters that sort by time, with 80 random bits."""
 
     def secret(self) -> str:
-        """Return 43 URL-safe characters with 256 random bits."""
+        """Return small letters and digits with at least 256 random bits."""
 
 
 class Passwords(Protocol):

@@ -10,7 +10,7 @@ _TIME_CHARACTERS = 10  #: 48 bits of milliseconds.
 _CHANCE_CHARACTERS = 16
 _CHANCE_BITS = 5 * _CHANCE_CHARACTERS
 _STEP_BITS = 64
-_SECRET_BYTES = 32
+_SECRET_CHARACTERS = 52
 
 
 class RandomIds:
@@ -28,8 +28,11 @@ class RandomIds:
         return f"{prefix}_{_text(moment, _TIME_CHARACTERS)}{_text(chance, _CHANCE_CHARACTERS)}"
 
     def secret(self) -> str:
-        """Return 43 URL-safe characters with 256 random bits."""
-        return secrets.token_urlsafe(_SECRET_BYTES)
+        """Return 52 small letters and digits with 260 random bits: a whole word everywhere.
+
+        A secret is pasted behind options and into addresses, so none begins with a hyphen.
+        """
+        return _text(secrets.randbits(5 * _SECRET_CHARACTERS), _SECRET_CHARACTERS)
 
     def _move_on(self, now: int) -> None:
         """Draw anew for a new millisecond; within one, go on by a step that nobody can guess."""
