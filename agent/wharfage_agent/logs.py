@@ -8,12 +8,10 @@ import logging
 import selectors
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from wharfage.domain.limits import LOG_CHUNKS_MAX
-from wharfage.domain.log import Stream
 from wharfage.messages import LogPiece, LogsReply, LogsRequest
-from wharfage_agent.attempts import Key, Work
+from wharfage_agent.attempts import Container, Key, Work
 from wharfage_agent.backoff import Backoff
 from wharfage_agent.errors import (
     CloudAway,
@@ -23,7 +21,8 @@ from wharfage_agent.errors import (
     Fenced,
     Revoked,
 )
-from wharfage_agent.outbox import Demultiplexer, Outbox
+from wharfage_agent.feed import Feed
+from wharfage_agent.outbox import Demultiplexer
 from wharfage_agent.ports import Chance, Clock, Cloud, Engine, LogSource, Selector
 
 log = logging.getLogger(__name__)
@@ -39,33 +38,6 @@ EARLY_SECONDS = 0.5  #: A listener that ended so long before its container may h
 SURVIVED_SECONDS = 3.0  #: What runs so long after the engine came back was not ending then.
 EOF_SECONDS = 10.0  #: A listener whose container has ended ends within this, or is given up.
 CLOUD_FIRST_SECONDS, CLOUD_MOST_SECONDS = 0.5, 30.0
-
-
-@dataclass(kw_only=True, slots=True)
-class _Feed:
-    """The output of one attempt."""
-
-    work: Work
-    container: str | None
-    outboxes: dict[Stream, Outbox]
-    source: LogSource | None = None
-    listening: bool = False  #: The source is a listener, not the journal.
-    paused_at: float | None = None
-    demultiplexer: Demultiplexer = field(default_factory=Demultiplexer)
-    finish_by: float | None = None  #: The container has ended; its last bytes come until then.
-    silent_since: float | None = None  #: The source ended before its container was known to have.
-    reopen: bool = False  #: What the source gave may not be all.
-    doubted: bool = False  #: The engine went away while the container may have run.
-    back_at: float | None = None  #: Since when the engine says that what is doubted still runs.
-    ended: bool = False
-
-    @property
-    def size(self) -> int:
-        return sum(len(outbox.data) for outbox in self.outboxes.values())
-
-    @property
-    def complete(self) -> bool:
-        return all(outbox.complete or outbox.closed for outbox in self.outboxes.values())
 
 
 class LogPump:
@@ -88,7 +60,7 @@ class LogPump:
         self._ended = ended
         self._wake = wake
         self._lock = threading.RLock()
-        self._feeds: dict[Key, _Feed] = {}
+        self._feeds: dict[Key, Feed] = {}
         self._selector = selector
         self._backoff = Backoff(chance, CLOUD_FIRST_SECONDS, CLOUD_MOST_SECONDS)
 
@@ -99,34 +71,40 @@ class LogPump:
         source = self._engine.attach(container)
         with self._lock:
             self.drop(work.key)
-            feed = self._feeds[work.key] = _feed(work, container)
+            feed = self._feeds[work.key] = Feed.of(work, container)
             self._use(feed, source, listening=True)
         self._wake()
 
     def resume(self, work: Work, container: str) -> None:
-        """Read from the first byte; what has arrived is skipped at the first answer."""
+        """Read from the first byte; what has arrived is skipped at the first answer.
+
+        An engine that does not remember the start was away since: it may have lost some.
+        """
+        doubted = not self._engine.remembers(container)
+        seen = self._engine.inspect(container) if doubted else None
         source = self._engine.follow(container)
         with self._lock:
             self.drop(work.key)
-            feed = self._feeds[work.key] = _feed(work, container)
-            self._use(feed, source, listening=False)
+            feed = self._feeds[work.key] = Feed.of(work, container)
+            feed.doubted = doubted
+            self._read_again(feed, source, seen)
 
     def finish(self, work: Work, *, started: bool) -> None:
         """Ship the rest, then the end of both streams."""
         with self._lock:
             feed = self._feeds.get(work.key)
             if feed is None:
-                feed = self._feeds[work.key] = _feed(work, None)
+                feed = self._feeds[work.key] = Feed.of(work, None)
                 if started:  # What it wrote went with its container, shipped or not.
-                    self._mark_gap(feed)
+                    feed.mark_gap()
             now = self._clock.monotonic()
             feed.finish_by = now + EOF_SECONDS
             if feed.back_at is not None:  # Just then, as far as anybody can tell.
-                self._settle(feed, lost=True)
+                feed.settle(lost=True)
             if feed.silent_since is not None and now - feed.silent_since > EARLY_SECONDS:
                 feed.reopen = True
             if feed.source is None and not feed.reopen:
-                self._complete(feed)
+                feed.complete()
         self._wake()
 
     def drop(self, key: Key) -> None:
@@ -144,7 +122,7 @@ class LogPump:
         """
         with self._lock:
             for feed in self._feeds.values():
-                if feed.container is not None and not feed.complete:
+                if feed.container is not None and not feed.whole:
                     self._release(feed)
                     feed.reopen = True
                     feed.doubted |= feed.finish_by is None
@@ -162,24 +140,24 @@ class LogPump:
         """Wait for output, at most *timeout* seconds, and take what there is."""
         for key, _ in self._selector.select(timeout):
             with self._lock:
-                feed: _Feed = key.data
+                feed: Feed = key.data
                 if feed.source is not None and feed.source.fileno() == key.fd:
                     self._read(feed, feed.source)
         self._tend()
 
-    def _read(self, feed: _Feed, source: LogSource) -> None:
+    def _read(self, feed: Feed, source: LogSource) -> None:
         data = source.read(READ_BYTES)
         if data is None:
             return
         now = self._clock.monotonic()
         for stream, run in feed.demultiplexer.feed(data):
             feed.outboxes[stream].take(run, now=now)
-        if not data or feed.complete:
+        if not data or feed.whole:
             self._release(feed)
             if feed.finish_by is not None:
-                self._complete(feed)
+                feed.complete()
                 self._wake()
-            elif not feed.complete:
+            elif not feed.whole:
                 feed.silent_since = now
         elif not self._room(feed):
             self._pause(feed)
@@ -207,7 +185,7 @@ class LogPump:
         for feed in survived:
             self._look_again(feed)
 
-    def _look_again(self, feed: _Feed) -> None:
+    def _look_again(self, feed: Feed) -> None:
         """See whether a container has outlived the return of its engine for a while."""
         assert feed.container is not None
         try:
@@ -216,9 +194,9 @@ class LogPump:
             return
         with self._lock:
             if feed.back_at is not None:  # It has not been doubted anew.
-                self._settle(feed, lost=seen is None or seen.exited)
+                feed.settle(lost=seen is None or seen.exited)
 
-    def _reopen(self, feed: _Feed) -> None:
+    def _reopen(self, feed: Feed) -> None:
         assert feed.container is not None
         try:
             seen = self._engine.inspect(feed.container) if feed.doubted else None
@@ -233,20 +211,24 @@ class LogPump:
             with self._lock:
                 feed.reopen = False
                 self._release(feed)
-                self._mark_gap(feed)
-                self._complete(feed)
+                feed.mark_gap()
+                feed.complete()
             return
         with self._lock:
             if self._feeds.get(feed.work.key) is not feed:
                 source.close()
                 return
-            if seen is not None and seen.exited:
-                self._settle(feed, lost=True)
-            elif feed.doubted:
-                feed.back_at = self._clock.monotonic()
-            self._use(feed, source, listening=False)
+            self._read_again(feed, source, seen)
 
-    def _use(self, feed: _Feed, source: LogSource, *, listening: bool) -> None:
+    def _read_again(self, feed: Feed, source: LogSource, seen: Container | None) -> None:
+        """Read all of it from the engine's journal; *seen* is what is doubted, as it is now."""
+        if seen is not None and seen.exited:
+            feed.settle(lost=True)
+        elif feed.doubted:
+            feed.back_at = self._clock.monotonic()
+        self._use(feed, source, listening=False)
+
+    def _use(self, feed: Feed, source: LogSource, *, listening: bool) -> None:
         self._release(feed)
         feed.source, feed.listening, feed.reopen = source, listening, False
         feed.silent_since = None
@@ -256,7 +238,7 @@ class LogPump:
         self._selector.register(source.fileno(), selectors.EVENT_READ, feed)
         self._read(feed, source)  # What came with the answer's head wakes no selector.
 
-    def _release(self, feed: _Feed) -> None:
+    def _release(self, feed: Feed) -> None:
         if feed.source is None:
             return
         if feed.paused_at is None:
@@ -264,30 +246,16 @@ class LogPump:
         feed.source.close()
         feed.source, feed.paused_at = None, None
 
-    def _pause(self, feed: _Feed) -> None:
+    def _pause(self, feed: Feed) -> None:
         assert feed.source is not None
         self._selector.unregister(feed.source.fileno())
         feed.paused_at = self._clock.monotonic()
 
-    def _room(self, feed: _Feed) -> bool:
+    def _room(self, feed: Feed) -> bool:
         return feed.size < JOB_BYTES_MAX and self._total() < AGENT_BYTES_MAX
 
     def _total(self) -> int:
         return sum(feed.size for feed in self._feeds.values())
-
-    def _settle(self, feed: _Feed, *, lost: bool) -> None:
-        """Doubt a feed's output no longer: it is whole, or may have *lost* some."""
-        feed.doubted, feed.back_at = False, None
-        if lost:
-            self._mark_gap(feed)
-
-    def _mark_gap(self, feed: _Feed) -> None:
-        for outbox in feed.outboxes.values():
-            outbox.gap = True
-
-    def _complete(self, feed: _Feed) -> None:
-        for outbox in feed.outboxes.values():
-            outbox.complete = True
 
     # Shipping.
 
@@ -357,7 +325,7 @@ class LogPump:
             self._ended(key)
         return moved
 
-    def _unpause(self, feed: _Feed) -> None:
+    def _unpause(self, feed: Feed) -> None:
         assert feed.source is not None
         feed.paused_at = None
         self._selector.register(feed.source.fileno(), selectors.EVENT_READ, feed)
@@ -390,11 +358,3 @@ class LogPump:
                 for outbox in feed.outboxes.values():
                     outbox.arrived(outbox.offset, closed=True, now=self._clock.monotonic())
         self._ended(key)
-
-
-def _feed(work: Work, container: str | None) -> _Feed:
-    return _Feed(
-        work=work,
-        container=container,
-        outboxes={stream: Outbox(work=work, stream=stream) for stream in Stream},
-    )

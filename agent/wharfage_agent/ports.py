@@ -139,6 +139,12 @@ class Engine(Protocol):
     def inspect(self, container: str) -> Container | None:
         """Look at a container, by id or name."""
 
+    def remembers(self, container: str) -> bool:
+        """Tell whether the engine has not been away since it started a container.
+
+        False also when that was too long ago for it to remember.
+        """
+
     def containers(self) -> list[Container]:
         """List this host's own containers, whatever their state."""
 

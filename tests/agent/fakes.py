@@ -154,6 +154,7 @@ class FakeEngine:
         self.exists: dict[str, float] = {}
         self.happened: list[tuple[str, str]] = []
         self.away = False
+        self.remembered = True
         self.late_starts: list[str] = []
         #: Called with the name of each call, before and after it is done: a place to fail.
         self.fault: Callable[[str, bool], None] = lambda call, done: None
@@ -244,6 +245,9 @@ class FakeEngine:
             if container in (box.view.id, box.view.name):
                 return box.view
         return None
+
+    def remembers(self, container: str) -> bool:
+        return self.remembered
 
     def containers(self) -> list[Container]:
         self._before("containers")

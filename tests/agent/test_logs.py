@@ -153,6 +153,40 @@ def test_a_later_life_goes_on_where_the_control_plane_stands(pumped: Pumped) -> 
     assert pumped.ended == [held.key]
 
 
+def test_output_that_ended_while_agent_and_engine_were_away_is_marked(pumped: Pumped) -> None:
+    work, held = pumped.work()
+    pumped.engine.written = frame(b"before")
+    pumped.engine.remembered, pumped.engine.ended = False, True
+
+    pumped.pump.resume(held, "c1")
+    pumped.pump.finish(held, started=True)
+    pumped.turn(8)
+
+    stdout = work.outputs[Stream.STDOUT]
+    assert (bytes(stdout.data), stdout.ended, stdout.gap) == (b"before", True, True)
+
+
+@pytest.mark.parametrize(("seconds", "gap"), [(0.0, True), (SURVIVED_SECONDS, False)])
+def test_output_of_a_container_that_outlives_agent_and_engine_for_a_while_is_whole(
+    pumped: Pumped, seconds: float, gap: bool
+) -> None:
+    work, held = pumped.work()
+    pumped.engine.remembered = False
+    pumped.pump.resume(held, "c1")
+    pumped.turn(1)
+
+    pumped.clock.seconds += seconds
+    pumped.turn(1)
+    pumped.engine.write(b"after")
+    pumped.turn(1)
+    pumped.engine.end()
+    pumped.pump.finish(held, started=True)
+    pumped.turn(8)
+
+    stdout = work.outputs[Stream.STDOUT]
+    assert (bytes(stdout.data), stdout.ended, stdout.gap) == (b"after", True, gap)
+
+
 def test_an_outage_lets_go_of_the_listener_and_reads_the_journal_later(pumped: Pumped) -> None:
     work, held = pumped.work()
 

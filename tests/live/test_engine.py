@@ -12,6 +12,7 @@ from infrastructure.local.paths import Paths
 from infrastructure.local.process import Process
 from infrastructure.local.supervisor import take_down
 from tests.fixtures.waiting import until
+from wharfage_agent.engine import DockerEngine
 
 pytestmark = pytest.mark.slow
 
@@ -74,6 +75,21 @@ def test_an_own_engine_keeps_containers_through_its_own_crash(paths, own):
     with client(paths) as opened:
         assert opened.inspect_container(container)["State"]["Running"]
         assert init_pid(opened, container) == pid
+
+
+def test_an_engine_that_was_away_remembers_no_start(paths, own):
+    with client(paths) as opened:
+        container = sleeper(opened)
+    url = engine.own_url(paths)
+    before = DockerEngine(url, host="hst_1").remembers(container)
+
+    os.kill(own.pid, signal.SIGKILL)
+    until(lambda: not own.running)
+    own.clear()
+    own.start()
+    own.wait_ready()
+
+    assert (before, DockerEngine(url, host="hst_1").remembers(container)) == (True, False)
 
 
 def test_an_own_engine_has_a_cgroup_parent_of_its_own(paths, own):

@@ -47,6 +47,8 @@ class Box:
     program: Program
     life: int = 0  #: How often it was started.
     written: list[tuple[str, bytes]] = field(default_factory=list)
+    unread: list[tuple[str, bytes]] = field(default_factory=list)  #: While the engine is away.
+    remembered: bool = False  #: The engine has not been away since its start.
     files: dict[str, bytes] = field(default_factory=dict)  #: What is in its volume.
 
 
@@ -181,6 +183,7 @@ class SimEngine:
         box.view = replace(
             box.view, status="running", started_at=self._now(), finished_at=None, exit_code=None
         )
+        box.remembered = True
         self._watcher.started(self, box)
         for seconds, stream, run in box.program.output:
             if seconds <= box.program.seconds:
@@ -212,6 +215,9 @@ class SimEngine:
     def inspect(self, container: str) -> Container | None:
         box = self._find(container)
         return box.view if box else None
+
+    def remembers(self, container: str) -> bool:
+        return self._box(container).remembered
 
     def containers(self) -> list[Container]:
         return [
@@ -255,15 +261,25 @@ class SimEngine:
                 if box.view.alive:
                     code = self._chance.choice((KILLED, TERMINATED, UNKNOWN))
                     self._exit(box, box.life, code, False)
+        for box in self.boxes.values():
+            box.remembered = False
         self.output.set()
 
     def go_on(self) -> None:
-        """Be there again. What happened meanwhile is not told."""
+        """Be there again. What happened meanwhile is not told, and what ended took its last words.
+
+        What still runs is listened to again: its pipes kept what it wrote.
+        """
         self.down = False
+        for box in self.boxes.values():
+            if box.view.alive:
+                box.written += box.unread
+                box.unread = []
+        self.output.set()
 
     def _write(self, box: Box, life: int, stream: str, run: bytes) -> None:
         if box.view.alive and box.life == life:
-            box.written.append((stream, run))
+            (box.unread if self.down else box.written).append((stream, run))
             self.output.set()
 
     def _exit(self, box: Box, life: int, code: int, oom: bool) -> None:

@@ -75,6 +75,9 @@ class EngineClient:
     def inspect(self, container: str) -> Container | None:
         return self._ask(lambda: self._engine.inspect(container), 0.01)
 
+    def remembers(self, container: str) -> bool:
+        return self._ask(lambda: self._engine.remembers(container), 0.01)
+
     def containers(self) -> list[Container]:
         return self._ask(self._engine.containers, 0.02)
 

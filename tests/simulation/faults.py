@@ -126,6 +126,9 @@ class Faults:
         machine = self._machine()
         machine.engine.stop(live_restore=self._chance.random() < 0.5)
         back = self._long(0.5, 40)
+        if self._chance.random() < 0.3:  # What ended the engine ended the agent.
+            machine.kill()
+            self._later(back * self._chance.random(), machine.begin)
         machine.note_impaired(back)
         self._later(back, machine.engine.go_on)
 

@@ -19,6 +19,10 @@ AGENTS = (
         "if facts.now >= facts.lease_until:", "if False:",
     ),
     Mutation(
+        "a start that the engine forgot", _AGENT + "logs:LogPump.resume",
+        "not self._engine.remembers(container)", "False",
+    ),
+    Mutation(
         "boot of a taken name", _AGENT + "effects:Effects._taken",
         "found.labels.get(containers.BOOT_LABEL) == self._around.boot and self._own(found)",
         "self._own(found)",

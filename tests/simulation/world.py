@@ -357,7 +357,7 @@ class World:
         self.trace.note(self.scheduler.now, engine.name, "ended", box.view.name, box.view.exit_code)
         self.starts.ended(job, attempt)
         written: dict[str, bytes] = {}
-        for stream, run in box.written:
+        for stream, run in (*box.written, *box.unread):
             written[stream] = written.get(stream, b"") + run
         self.written[job, attempt] = written
 

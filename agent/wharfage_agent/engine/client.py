@@ -6,7 +6,7 @@ import shutil
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +164,23 @@ class DockerEngine:
         except NotThere:
             return None
 
+    def remembers(self, container: str) -> bool:
+        """Tell whether the engine has not been away since it started a container.
+
+        It keeps its last 256 events, and none over a restart. Raises: NotThere.
+        """
+        with answered():
+            started_at = _time(self._api.inspect_container(container)["State"]["StartedAt"])
+            now = _time(self._api.info()["SystemTime"])  # Its own, for it waits for a later one.
+            if started_at is None or now is None:
+                return True
+            kept = self._api.events(
+                since=_seconds(started_at),
+                until=_seconds(now),
+                filters={"type": "container", "container": container, "event": "start"},
+            )
+            return any(True for _ in kept)
+
     def containers(self) -> list[Container]:
         """List this host's own containers: their states, not their times."""
         with answered():
@@ -254,12 +271,15 @@ def _container(found: dict[str, Any]) -> Container:
 
 
 def _time(text: str | None) -> datetime | None:
-    """Read the engine's nanoseconds; None for a time that has not come."""
+    """Read a time of the engine; None for one that has not come."""
     if not text or text.startswith(NEVER):
         return None
-    whole, _, fraction = text.removesuffix("Z").partition(".")
-    moment = datetime.fromisoformat(whole).replace(tzinfo=UTC)
-    return moment.replace(microsecond=int(fraction[:6].ljust(6, "0")) if fraction else 0)
+    return datetime.fromisoformat(text)
+
+
+def _seconds(moment: datetime) -> str:
+    """Write a time as the engine reads one in a query."""
+    return f"{moment.timestamp():.6f}"
 
 
 def _version(text: str) -> tuple[int, int]:
