@@ -9,6 +9,7 @@ from tests.simulation.alipay import Trade
 from tests.simulation.trace import Violation
 from wharfage import items, schema
 from wharfage.domain.account import Principal, Role
+from wharfage.domain.attempt import ReasonClass
 from wharfage.domain.host import HostFacts
 from wharfage.domain.job import AttemptRecord, Job
 from wharfage.domain.log import Stream
@@ -200,10 +201,24 @@ def _check_job(world: "World", item: Item) -> None:
     records = list(ledger.rows(world.calm.store, schema.ATTEMPT, job.id))
     if len(records) != job.attempt:
         raise Violation("J3", job.id, f"{job.attempt} attempts, {len(records)} records")
+    _check_stopped(world, job)
     for record in records:
+        if record.reason_class is ReasonClass.PLATFORM and (record.cost_fen or record.cost_units):
+            raise Violation("M9", job.id, f"{job.id}.{record.attempt} was our fault: {record}")
         _check_log(world, job, record)
         if not world.faulty:
             _check_calm(job, record)
+
+
+def _check_stopped(world: "World", job: Job) -> None:
+    """What was live when its account was suspended is stopped, not waited for."""
+    balance = world.calm.store.get(schema.BALANCE.key(account=job.account))
+    if balance is None or balance.suspended_at is None or job.stop_reason is not None:
+        return
+    assert job.ended_at is not None
+    late = (job.ended_at - max(balance.suspended_at, world.healed)).total_seconds()
+    if late > OVERDUE_SECONDS:
+        raise Violation("Q2", job.id, f"{job.id} went on {late:.0f} s while suspended")
 
 
 def _check_calm(job: Job, record: AttemptRecord) -> None:

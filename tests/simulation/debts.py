@@ -1,4 +1,4 @@
-"""Debts in the simulated world: some accounts begin with one, old enough to be suspended for."""
+"""Debts in the simulated world: some accounts begin with one, for which they are suspended soon."""
 
 from datetime import timedelta
 from random import Random
@@ -12,8 +12,8 @@ from wharfage.ports import Ports
 from wharfage.transaction import Put, Update, present
 
 
-def owe_before(ports: Ports, account: str, chance: Random) -> None:
-    """Perhaps book a debt that is older than the grace, as a chargeback leaves one."""
+def owe_before(ports: Ports, account: str, chance: Random, seconds: float) -> None:
+    """Perhaps book a debt whose grace ends within so many *seconds*, as a chargeback leaves one."""
     if chance.random() < 0.75:
         return
     debt = chance.choice((1, 100, 300, 1500))
@@ -27,7 +27,8 @@ def owe_before(ports: Ports, account: str, chance: Random) -> None:
         credit="adjustments",
         posted_at=now,
     )
-    since = now - timedelta(hours=limits.OVERDUE_GRACE_HOURS)
+    left = timedelta(seconds=seconds * chance.choice((0, chance.random())))
+    since = now - timedelta(hours=limits.OVERDUE_GRACE_HOURS) + left
     ports.store.commit(
         Put(entry),
         Update(schema.BALANCE.key(account=account), add={"debt": debt}, when=[present()]),

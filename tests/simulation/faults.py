@@ -124,9 +124,9 @@ class Faults:
 
     def _restart_engine(self) -> None:
         machine = self._machine()
-        machine.engine.stop(live_restore=self._chance.random() < 0.5)
+        machine.engine.stop(live_restore=self._chance.random() < 0.7)
         back = self._long(0.5, 40)
-        if self._chance.random() < 0.3:  # What ended the engine ended the agent.
+        if self._chance.random() < 0.5:  # What ended the engine ended the agent.
             machine.kill()
             self._later(back * self._chance.random(), machine.begin)
         machine.note_impaired(back)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from tests.fixtures.money import OPERATOR
 from tests.simulation.disputes import Disputes
 from tests.simulation.engine import LOCAL_IMAGE, Program
 from tests.simulation.network import Control
@@ -20,7 +21,7 @@ from wharfage.domain.order import OrderKind
 from wharfage.domain.price import Resources
 from wharfage.domain.spec import JobSpec, OnHostLost, Priority, Retry, RetryRule, Submission
 from wharfage.domain.trade import PayMethod
-from wharfage.operations import accounts, hosts, jobs, orders
+from wharfage.operations import accounts, hosts, jobs, ledger, orders
 
 T = TypeVar("T")
 
@@ -47,6 +48,8 @@ class Customer(Person):
         draw = self.chance.random
         for number in range(self.chance.choice((0, 1, 1, 2, 3))):
             self._at(seconds * 0.5 * draw() * number, self._top_up)
+        if self._fancy.random() < 0.2:
+            self._at(seconds * self._fancy.random(), self._pay_offline)
         if draw() < 0.02:
             for _ in range(24):
                 self._at(1.0 + draw(), self._open)
@@ -105,6 +108,20 @@ class Customer(Person):
         if draw() < 0.05:
             self.scheduler.sleep(30 * draw())
             till.pay_again(order.id, order.amount_fen)
+
+    def _pay_offline(self) -> None:
+        """Have two payments booked by hand, in the same moment."""
+        for number in (1, 2):
+            body = ledger.Adjustment(
+                account=self.who.account,
+                amount_fen=300,
+                reason="offline",
+                reference=f"off-{number}",
+            )
+            self.process.spawn(partial(self._book, body))
+
+    def _book(self, body: ledger.Adjustment) -> None:
+        self.try_to(lambda: ledger.adjust(self.control.ports, OPERATOR, body))
 
     def _give_up(self, order: str) -> None:
         self.try_to(lambda: orders.cancel(self.control.ports, self.who, order))
@@ -245,7 +262,11 @@ def drawn_program(chance: Random, max_run: int, disk_mb: int) -> Program:
     """Draw what one attempt does."""
     seconds = chance.choice((0.0, 0.05, 1.0, max_run * 0.5 * chance.random(), 1.5 * max_run))
     lines = tuple(
-        (seconds * chance.random(), chance.choice(("stdout", "stderr")), b"%d\n" % number)
+        (
+            seconds * chance.choice((1.0, chance.random())),  # The last words of a program count.
+            chance.choice(("stdout", "stderr")),
+            b"%d\n" % number,
+        )
         for number in range(chance.choice((0, 1, 3)))
     )
     kind = chance.random()

@@ -202,7 +202,8 @@ class World:
                 account=view.id, amount_fen=funds, reason="begin", reference="begin"
             )
             ledger.adjust(calm, OPERATOR, body)
-        debts.owe_before(calm, view.id, Random(f"debt {number} {self.settings.seed}"))
+        owed = Random(f"debt {number} {self.settings.seed}")
+        debts.owe_before(calm, view.id, owed, self.settings.seconds)
         bought = Random(f"units {number} {self.settings.seed}")
         units.join_before(calm, self.tills["alipay"], who, bought, self.settings.seconds)
         chance = Random(f"customer {number} {self.settings.seed}")
