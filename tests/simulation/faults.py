@@ -51,6 +51,7 @@ class Faults:
             "control_away": self._control_away,
             "sweeper_paused": self._pause_sweeper,
             "queue_purged": self._sqs.purge,
+            "services_killed": self._kill_services,
         }
         for name, work in happen.items():
             if self._rates[name]:
@@ -124,13 +125,20 @@ class Faults:
 
     def _restart_engine(self) -> None:
         machine = self._machine()
-        machine.engine.stop(live_restore=self._chance.random() < 0.7)
+        machine.engine.stop(live_restore=self._chance.random() < 0.5)
         back = self._long(0.5, 40)
-        if self._chance.random() < 0.5:  # What ended the engine ended the agent.
-            machine.kill()
-            self._later(back * self._chance.random(), machine.begin)
         machine.note_impaired(back)
         self._later(back, machine.engine.go_on)
+
+    def _kill_services(self) -> None:
+        """Kill the agent and its engine together; only containers live on."""
+        machine = self._machine()
+        machine.kill()
+        machine.engine.stop(live_restore=True)
+        back = self._long(0.5, 40)
+        machine.note_impaired(back)
+        self._later(back, machine.engine.go_on)
+        self._later(2 * back * self._chance.random(), machine.begin)
 
     def _fill_disk(self) -> None:
         machine = self._machine()

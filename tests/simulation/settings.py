@@ -49,8 +49,8 @@ RATES: dict[str, float] = {
 }
 
 
-#: The same of channels; drawn by themselves, so that older worlds stay as they were.
-CHANNEL_RATES: dict[str, float] = {"channel_away": 0.03}
+#: The same; each is drawn by itself, so that older worlds stay as they were.
+LATER_RATES: dict[str, float] = {"channel_away": 0.03, "services_killed": 0.04}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,10 +80,9 @@ class Settings:
             name: 0.0 if calm or chance.random() < OFF else most * chance.random() ** 2
             for name, most in RATES.items()
         }
-        of_channels = Random(f"channels {seed}")
-        for name, most in CHANNEL_RATES.items():
-            off = calm or of_channels.random() < OFF
-            rates[name] = 0.0 if off else most * of_channels.random() ** 2
+        for name, most in LATER_RATES.items():
+            alone = Random(f"{name} {seed}")
+            rates[name] = 0.0 if calm or alone.random() < OFF else most * alone.random() ** 2
         return cls(
             seed=seed,
             seconds=chance.choice((30.0, 60.0, 60.0, 120.0, 240.0)),
@@ -95,7 +94,7 @@ class Settings:
             skew_seconds=0.0 if chance.random() < OFF else chance.choice((1.0, 30.0, 600.0)),
             wire=chance.random() < 0.05,
             operator=chance.random() < 0.4,
-            others=of_channels.random() < 0.6,
+            others=Random(f"channels {seed}").random() < 0.6,
             restart_seconds=chance.choice((1.0, 5.0, 5.0, 30.0, 120.0)),
             rates=rates,
         )
