@@ -168,6 +168,19 @@ def test_an_order_that_finishes_meanwhile_is_not_refunded():
     assert here.balance().available == 9900
 
 
+def test_what_another_refund_takes_meanwhile_is_not_refunded_as_well():
+    here = world()
+    order = here.paid_order(9900)
+    here.paid_order(9900)  # So that the balance alone refuses nothing.
+    ports = with_store(here, RacedStore(here.ports.store, lambda: here.refund(order)))
+
+    with pytest.raises(NotRefundable):
+        refunds.ask(ports, ALICE, order.id, AskRefund(), key=None)
+
+    assert here.row(order.id).refundable_fen == 0
+    here.adds_up()
+
+
 @pytest.mark.parametrize("durable", [False, True])
 def test_of_twenty_refunds_at_once_exactly_three_fit(tmp_path, durable):
     here = world(file_store(tmp_path / "store") if durable else None)

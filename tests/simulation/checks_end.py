@@ -9,7 +9,7 @@ from tests.simulation.alipay import Trade
 from tests.simulation.trace import Violation
 from wharfage import items, schema
 from wharfage.domain.account import Principal, Role
-from wharfage.domain.attempt import ReasonClass
+from wharfage.domain.attempt import AttemptState, ReasonClass
 from wharfage.domain.host import HostFacts
 from wharfage.domain.job import AttemptRecord, Job
 from wharfage.domain.log import Stream
@@ -203,11 +203,23 @@ def _check_job(world: "World", item: Item) -> None:
         raise Violation("J3", job.id, f"{job.attempt} attempts, {len(records)} records")
     _check_stopped(world, job)
     for record in records:
-        if record.reason_class is ReasonClass.PLATFORM and (record.cost_fen or record.cost_units):
-            raise Violation("M9", job.id, f"{job.id}.{record.attempt} was our fault: {record}")
+        _check_end_of(world, record)
         _check_log(world, job, record)
         if not world.faulty:
             _check_calm(job, record)
+
+
+def _check_end_of(world: "World", record: AttemptRecord) -> None:
+    """An end is the program's own, or it is ours and free."""
+    name = f"{record.job}.{record.attempt}"
+    if record.reason_class is ReasonClass.PLATFORM and (record.cost_fen or record.cost_units):
+        raise Violation("M9", record.job, f"{name} was our fault: {record}")
+    ran = world.starts.ran.get((record.job, record.attempt))
+    succeeded = record.state is AttemptState.SUCCEEDED
+    if record.exit_code is None and not succeeded:
+        return
+    if ran is None or ran.exit_code != record.exit_code or (succeeded and ran.exit_code != 0):
+        raise Violation("J3", record.job, f"{name} ended otherwise: {ran}, {record}")
 
 
 def _check_stopped(world: "World", job: Job) -> None:

@@ -22,11 +22,12 @@ MEASURING_SECONDS = 3  #: A run may be measured so much longer than it was: roun
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What really became of an attempt's container: where, from when, until when."""
+    """What really became of an attempt's container: where, from when, until when, and how."""
 
     machine: str
     started: float
-    ended: float | None
+    ended: float | None = None
+    exit_code: int | None = None
 
 
 @dataclass(kw_only=True, slots=True)

@@ -230,16 +230,16 @@ class StartChecks:
     def started(self, job: str, attempt: int, machine: str) -> None:
         if (job, attempt) in self.ran:
             raise Violation("J1", job, f"{job}.{attempt} started twice: {self.ran[job, attempt]}")
-        self.ran[job, attempt] = Ran(machine, self.now(), None)
+        self.ran[job, attempt] = Ran(machine, self.now())
         if not self.owns(machine, job, attempt) and self._well(machine) > STALE_START_SECONDS:
             raise Violation("J2", job, f"{machine} starts {job}.{attempt}, which is not its own")
         for other in self._beside(job, attempt):
             self.overlaps += 1
             self._look(job, other)
 
-    def ended(self, job: str, attempt: int) -> None:
+    def ended(self, job: str, attempt: int, exit_code: int | None) -> None:
         ran = self.ran[job, attempt]
-        self.ran[job, attempt] = Ran(ran.machine, ran.started, self.now())
+        self.ran[job, attempt] = Ran(ran.machine, ran.started, self.now(), exit_code)
 
     def _look(self, job: str, attempt: int) -> None:
         """An attempt that was given up ends once its machine is well again for a while (J10)."""

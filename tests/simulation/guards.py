@@ -1,14 +1,15 @@
 """The guards of the product, by name: what each is, where it is written, and how to take it away.
 
 A mutation replaces a piece of a function's source. `REDUNDANT` names the guards that another one
-covers, so that only taking both away is seen; the pair is then what has to be killed.
+covers, so that only taking both away is seen; the pair is then what has to be killed. `SELDOM`
+names those that count in moments which too few worlds have; a test of tests/operations has each.
 """
 
 from tests.simulation.guards_agent import AGENTS, LOGS
 from tests.simulation.guards_of_channels import CHANNELS
 from tests.simulation.guards_of_life import LIFE
-from tests.simulation.guards_of_refunds import DISPUTES, REDUNDANT_BACK, REFUNDS
-from tests.simulation.guards_of_units import REDUNDANT_UNITS, UNITS
+from tests.simulation.guards_of_refunds import DISPUTES, REDUNDANT_BACK, REFUNDS, SELDOM_BACK
+from tests.simulation.guards_of_units import REDUNDANT_UNITS, SELDOM_UNITS, UNITS
 from tests.simulation.mutation import Mutation
 
 _CONTROL = "wharfage.operations."
@@ -245,8 +246,7 @@ _LIVES = (
 
 MUTATIONS: tuple[Mutation, ...] = _mutations()
 
-#: Guards that another one covers: only without both does anything go wrong. Without a net named,
-#: the guard only saves work or time.
+#: Guards that others cover: only without all of them does anything go wrong.
 REDUNDANT: dict[str, tuple[str, ...]] = {
     **REDUNDANT_UNITS,
     **REDUNDANT_BACK,
@@ -263,4 +263,15 @@ REDUNDANT: dict[str, tuple[str, ...]] = {
     "order under its version": ("trade bound once", "payment recorded once", "entry posted once"),
     "payment recorded once": ("order under its version", "trade bound once", "entry posted once"),
     "entry posted once": ("order under its version", "trade bound once", "payment recorded once"),
+}
+
+#: Guards that worlds miss too seldom, each with the test that fails without it.
+SELDOM: dict[str, str] = {
+    **SELDOM_UNITS,
+    **SELDOM_BACK,
+    "end only of the current claim": "test_assignments.py::"
+    "test_what_another_host_has_claimed_meanwhile_is_not_given_up",
+    # Without it deadlines do the same, later.
+    "reconcile at the first heartbeat": "test_agents.py::"
+    "test_what_a_new_boot_lacks_is_tried_again_and_what_it_has_goes_on",
 }

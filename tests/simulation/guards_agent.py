@@ -132,7 +132,7 @@ LOGS = (
     ),
     Mutation(
         "doubt after the engine was away", _AGENT + "logs:LogPump.doubt",
-        "if feed.container is not None and not feed.complete:", "if False:",
+        "if feed.container is not None and not feed.whole:", "if False:",
     ),
     Mutation(
         "listener that ended early is not believed", _AGENT + "logs:LogPump.finish",

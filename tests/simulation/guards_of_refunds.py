@@ -116,12 +116,17 @@ DISPUTES = (
     ),
 )  # fmt: skip
 
-#: What each is covered by. That two ask at the same instant for all of an order that has money
-#: beside it, that a job takes units between a read and a write, or that a freeze comes there, is
-#: too seldom to be waited for: tests/operations has each (test_refunds.py, of_memberships, told).
+#: What each is covered by.
 REDUNDANT_BACK: dict[str, tuple[str, ...]] = {
     "line of a withdrawal once": ("dispute begun once",),
-    "no more goes back than was paid": (),
-    "units as read when they go back": (),
-    "balance as read by a dispute": (),
+}
+
+#: The test of each that has the moment in which it counts.
+SELDOM_BACK: dict[str, str] = {
+    "no more goes back than was paid": "test_refunds.py::"
+    "test_what_another_refund_takes_meanwhile_is_not_refunded_as_well",
+    "units as read when they go back": "test_refunds_of_memberships.py::"
+    "test_units_taken_meanwhile_are_not_refunded",
+    "balance as read by a dispute": "test_disputes_told.py::"
+    "test_what_freezes_meanwhile_keeps_frozen_what_is_won",
 }

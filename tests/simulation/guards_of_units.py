@@ -78,8 +78,7 @@ UNITS = (
     ),
 )  # fmt: skip
 
-#: What each is covered by. That a submit whose clock was read before a month's end comes while it
-#: is written off, or after, is too seldom to be waited for: tests/operations/test_units.py has it.
+#: What each is covered by.
 REDUNDANT_UNITS: dict[str, tuple[str, ...]] = {
     "nothing taken of a month that was written off": ("a month is open until its end",),
     "a month is open until its end": ("nothing taken of a month that was written off",),
@@ -87,5 +86,10 @@ REDUNDANT_UNITS: dict[str, tuple[str, ...]] = {
     "month given once": ("membership under its version",),
     "write-off once": ("line of a write-off once",),
     "line of a write-off once": ("write-off once",),
-    "write-off of what was read": (),
+}
+
+#: The test of each that has the moment in which it counts.
+SELDOM_UNITS: dict[str, str] = {
+    "write-off of what was read": "test_units.py::"
+    "test_a_late_submit_that_comes_while_a_month_is_written_off_makes_it_wait",
 }

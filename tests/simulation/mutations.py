@@ -23,7 +23,7 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
 
-from tests.simulation.guards import MUTATIONS, REDUNDANT
+from tests.simulation.guards import MUTATIONS, REDUNDANT, SELDOM
 from tests.simulation.mutation import Mutation
 from tests.simulation.runner import kept_seeds, run_seed
 
@@ -84,16 +84,18 @@ def _kept() -> list[tuple[tuple[str, ...], str]]:
 
 def groups() -> list[tuple[str, ...]]:
     """Name what is taken away together: each guard alone, or with what covers it."""
-    alone = [(each.name,) for each in MUTATIONS if each.name not in REDUNDANT]
-    return alone + [(name, *nets) for name, nets in REDUNDANT.items() if nets]
+    otherwise = REDUNDANT.keys() | SELDOM.keys()
+    alone = [(each.name,) for each in MUTATIONS if each.name not in otherwise]
+    return alone + [(name, *nets) for name, nets in REDUNDANT.items()]
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the gate; return 1 if something was not noticed."""
     options = _parser().parse_args(arguments)
     chosen = [names for names in groups() if options.only is None or options.only in names[0]]
-    chosen = chosen[options.skip :]
     survived, rows = 0, dict(_kept())
+    if options.left:
+        chosen = [names for names in chosen if names not in rows]
     with ProcessPoolExecutor(options.jobs) as pool:
         futures = [pool.submit(run, names, options.seeds, options.first) for names in chosen]
         for future in futures:
@@ -186,7 +188,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--from", type=int, default=0, dest="first", help="the first fresh seed")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--only", default=None, help="guards whose name has this text")
-    parser.add_argument("--skip", type=int, default=0, help="how many to leave out at the front")
+    parser.add_argument("--left", action="store_true", help="only guards not recorded as noticed")
     parser.add_argument("--record", action="store_true", help="keep what noticed each")
     return parser
 

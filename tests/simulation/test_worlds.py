@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.simulation.guards import MUTATIONS
+from tests.simulation.guards import MUTATIONS, SELDOM
 from tests.simulation.mutations import groups, noticed, run, without
 from tests.simulation.runner import kept_seeds, run_seed
 from tests.simulation.settings import LATER_RATES, RATES, Settings
@@ -64,6 +64,23 @@ def test_a_guard_that_is_taken_away_is_missed(names):
     verdict = run(names, seeds=FEW, first=0)
 
     assert verdict.seed is not None
+
+
+@pytest.mark.parametrize("name", SELDOM)
+def test_a_guard_that_worlds_seldom_need_is_missed_by_its_test(name):
+    program = (
+        "import pytest;"
+        "from tests.simulation.mutations import without;"
+        f"guard = without({name!r});"
+        "guard.__enter__();"
+        f"raise SystemExit(pytest.main(['tests/operations/{SELDOM[name]}']))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=False, text=True
+    )
+
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout
 
 
 def test_a_report_names_the_seed_the_invariant_and_how_to_see_it_again():

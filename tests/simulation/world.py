@@ -356,7 +356,7 @@ class World:
     def ended(self, engine: SimEngine, box: Box) -> None:
         job, attempt = self.attempt_of(box)
         self.trace.note(self.scheduler.now, engine.name, "ended", box.view.name, box.view.exit_code)
-        self.starts.ended(job, attempt)
+        self.starts.ended(job, attempt, box.view.exit_code)
         written: dict[str, bytes] = {}
         for stream, run in (*box.written, *box.unread):
             written[stream] = written.get(stream, b"") + run
