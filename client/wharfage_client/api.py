@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Protocol, Self, cast
 
+from wharfage_client.disputes import Disputes
 from wharfage_client.errors import LocalError, NotSignedIn
 from wharfage_client.groups import Group, new_key, post
 from wharfage_client.invoices import Invoices
@@ -115,6 +116,7 @@ class Client:
         self.hosts = Hosts(self)
         self.users = Users(self)
         self.refunds = Refunds(self)
+        self.disputes = Disputes(self)
         self.reviews = Reviews(self)
         self.notifies = Notifies(self)
 

@@ -45,6 +45,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Operator": {
         "hosts": "wharfage_client.commands.hosts:hosts",
         "users": "wharfage_client.commands.users:users",
+        "disputes": "wharfage_client.commands.disputes:disputes",
         "reviews": "wharfage_client.commands.checks:reviews",
         "notify": "wharfage_client.commands.checks:notify",
         "reconcile": "wharfage_client.commands.books:reconcile",

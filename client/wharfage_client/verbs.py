@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from wharfage_client.money import fen
+
 if TYPE_CHECKING:
     from wharfage_client.api import Client
     from wharfage_client.console import Console
@@ -230,3 +232,6 @@ class Read(click.ParamType):  # type: ignore[type-arg] # Generic only from click
             return self._read(value)
         except ValueError:
             self.fail(f"{value!r} is not {self._example}", param, ctx)
+
+
+YUAN = Read("YUAN", fen, "an amount in yuan, as 50 or 12.34")

@@ -144,6 +144,14 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "ask.password": ("Password", "密码"),
     "ask.revoke": ("Revoke {name} ({id}) for good?", "确定永久注销 {name}（{id}）？"),
     "ask.refund": ("Send {amount} of {id} back?", "确定退回 {amount}（订单 {id}）？"),
+    "ask.dispute.open": (
+        "Set the money of {id} aside and freeze its account?",
+        "确定划出订单 {id} 的款项并冻结其账户？",
+    ),
+    "ask.dispute.won": ("Give the money of {id} back?", "确定将订单 {id} 的款项归还用户？"),
+    "ask.dispute.lost": (
+        "Count the money of {id} as gone for good?", "确定订单 {id} 的款项已无法收回？",
+    ),
     "ask.ban": ("Ban {name} ({id}) and stop its work?", "确定封禁 {name}（{id}）并停止其任务？"),
     "host.code": ("Run this on the machine, by {until}:", "请在 {until} 前于该主机上运行："),
     "host.revoked": ("revoked {id}", "已注销 {id}"),

@@ -8,13 +8,13 @@ import pytest
 
 from tests.client import samples
 from tests.client.conftest import ROOT
-from wharfage_client import invoices, operator, refunds, statements, views
+from wharfage_client import disputes, invoices, operator, refunds, statements, views
 from wharfage_client.words import TEXTS
 
 DOCUMENT = json.loads((ROOT / "docs" / "openapi.json").read_text())
 SOURCES = (
     "api.py", "operator.py", "refunds.py", "uploads.py", "commands/books.py", "statements.py",
-    "invoices.py",
+    "invoices.py", "disputes.py",
 )  # fmt: skip
 SOURCE = "".join((ROOT / "client" / "wharfage_client" / name).read_text() for name in SOURCES)
 
@@ -35,6 +35,7 @@ VIEWS = [
     (statements.Statement, "Statement"), (statements.StatementLine, "StatementLine"),
     (statements.JobMeter, "JobMeter"), (statements.MeterLine, "MeterLine"),
     (views.Template, "TemplateView"), (refunds.Refund, "OrderRefundView"),
+    (disputes.Dispute, "DisputeView"),
     (operator.Standing, "StandingView"), (operator.OwnQuotas, "QuotasView"),
     (operator.Flagged, "FlaggedOrder"), (operator.Inspection, "Inspection"),
 ]  # fmt: skip

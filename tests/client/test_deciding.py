@@ -87,10 +87,44 @@ def test_a_refund_of_more_than_was_paid_is_refused(customer: Run, paid: str):
     assert customer("refunds", "ask", paid, "0").code == 2
 
 
+def test_a_dispute_is_told_freezes_and_ends_once(
+    product: Product, customer: Run, operator: Run, paid: str
+):
+    tell = ("disputes", "tell", "--reference", "cb-1", "--reason", "not mine", "--yes")
+    until = ("--answer-by", "2026-12-01T18:00+08:00")
+
+    told = operator(*tell, *until, "--json", paid, "12.34").json
+    aside = product.available_fen
+    listed = operator("disputes").out.decode()
+    refused = customer("refunds", "ask", "--json", paid, "1")
+    won = [operator(*tell, "--state", "won", paid).out.decode() for _ in range(2)]
+
+    assert (told["amount_fen"], told["state"], aside) == (1234, "open", 5000 - 1234)
+    assert told["answer_by"].startswith("2026-12-01T10:00:00")
+    assert "cb-1" in listed
+    assert "CNY 12.34" in listed
+    assert refused.error["code"] == "account_frozen"
+    assert won == [f"cb-1  {paid}  CNY 12.34  won\n"] * 2
+    assert product.available_fen == 5000
+    assert operator("disputes", "--json").json["items"] == []
+    assert operator("disputes", "--state", "won", "--json").json["items"][0]["id"] == "cb-1"
+    assert operator(*tell, "--state", "lost", "--json", paid).error["code"] == "state_conflict"
+
+
+def test_nothing_is_told_of_a_dispute_unless_the_operator_agrees(operator: Run, paid: str):
+    tell = ("disputes", "tell", "--reference", "cb-1", "--reason", "not mine")
+
+    assert operator(*tell, paid).code == 2  # Nobody is there to be asked.
+    assert operator(*tell, "--yes", paid, "50.01").code == 2
+    assert operator(*tell, "--yes", "--answer-by", "soon", paid).code == 2
+    assert operator("disputes", "--json").json["items"] == []
+
+
 def test_only_the_operator_lists_and_decides(customer: Run, paid: str):
     asked = customer("refunds", "ask", "--json", paid).json
 
-    for command in (["refunds"], ["refunds", "approve", "--yes", asked["id"]], ["reviews"],
+    for command in (["refunds"], ["refunds", "approve", "--yes", asked["id"]],
+                    ["disputes"], ["reviews"],
                     ["users", "quotas", "usr_" + "0" * 26]):  # fmt: skip
         assert customer(*command, "--json").error["code"] == "forbidden", command
 

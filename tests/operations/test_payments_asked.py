@@ -1,14 +1,16 @@
 """Tests of payments that we ask about: by the sweeper, or because the buyer came back."""
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from tests.fixtures.money import ALICE, RacedStore, paid, with_store, world
+from tests.fixtures import work
+from tests.fixtures.money import ALICE, RacedStore, ScriptedChannel, paid, with_store, world
 from wharfage.domain.order import OrderState
 from wharfage.domain.trade import CloseOutcome, TradeStatus, TradeView
-from wharfage.operations import ledger, payments
+from wharfage.operations import ledger, orders, payments, sweep
 
 SUCCESS, FINISHED, SHUT = TradeStatus.SUCCESS, TradeStatus.FINISHED, TradeStatus.CLOSED
 WAITING = TradeView(status=TradeStatus.WAITING, trade_no="T1", amount_fen=9900)
@@ -102,6 +104,27 @@ def test_a_payment_that_overtakes_the_query_stays():
     assert here.row(order.id).state is OrderState.PAID
     assert here.balance().available == 9900
     assert here.news(order) == ["order.opened", "order.paid"]
+
+
+def test_orders_of_a_channel_that_is_away_have_their_turn_last_and_not_all_at_once():
+    at, channel = work.world(), ScriptedChannel()
+    ports = replace(at.ports, channels={"alipay": channel})
+    job = at.submit()
+    for _ in range(8):
+        orders.open(ports, ALICE, orders.OpenOrder(amount_fen=9900), key=None)
+    seen = []
+
+    def be_slow(order):
+        seen.append(at.show(job).status)
+        at.clock.pass_(seconds=5)
+
+    channel.on_query = be_slow
+    at.clock.pass_(seconds=work.SPEC.queue_ttl_s)
+
+    swept = [sweep.sweep(ports).moved for _ in range(2)]
+
+    assert swept == [1 + 3, 3]
+    assert seen == ["expired"] * 6
 
 
 def test_two_sweepers_at_once_write_once():

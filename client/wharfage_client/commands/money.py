@@ -8,12 +8,11 @@ from typing import Any
 import click
 
 from wharfage_client.errors import LocalError
-from wharfage_client.money import fen, price, yuan
+from wharfage_client.money import price, yuan
 from wharfage_client.quantities import duration
-from wharfage_client.verbs import Cli, Read, Verb, cli_of
+from wharfage_client.verbs import YUAN, Cli, Verb, cli_of
 from wharfage_client.views import Entry, Order, Pay, Period, Quota
 
-_YUAN = Read("YUAN", fen, "an amount in yuan, as 50 or 12.34")
 _LISTED_MAX = 100_000
 #: A spreadsheet runs a cell that begins with one of these (OWASP, CSV injection).
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -39,7 +38,7 @@ def paying(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command(cls=Verb)
 @paying
-@click.argument("amount", type=_YUAN)
+@click.argument("amount", type=YUAN)
 @click.pass_context
 def topup(ctx: click.Context, /, *, amount: int, no_wait: bool, **how: str | None) -> None:
     """Add AMOUNT yuan to the balance: scan, and see the new one."""

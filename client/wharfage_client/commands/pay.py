@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wharfage_client.errors import LocalError
-from wharfage_client.money import fen, yuan
+from wharfage_client.money import yuan
 from wharfage_client.quantities import duration, seconds
-from wharfage_client.verbs import Cli, Read, VerbGroup, cli_of
+from wharfage_client.verbs import YUAN, Cli, Read, VerbGroup, cli_of
 from wharfage_client.views import Order
 
 if TYPE_CHECKING:
     from wharfage_client.sandbox import Sandbox
 
-_YUAN = Read("YUAN", fen, "an amount in yuan, as 50 or 12.34")
 _SPAN = Read("SPAN", seconds, "a time, as 30s or 10m")
 _COUNT = click.IntRange(min=1)
 _LOOK_SECONDS = 0.3
@@ -97,7 +96,7 @@ def finish(ctx: click.Context, *, order: str, at: str | None) -> None:
 @pay.command()
 @_SANDBOX
 @click.argument("order")
-@click.argument("amount", type=_YUAN)
+@click.argument("amount", type=YUAN)
 @click.pass_context
 def refund(ctx: click.Context, *, order: str, amount: int, at: str | None) -> None:
     """Refund AMOUNT yuan of ORDER in Alipay's console, where nobody asks us."""

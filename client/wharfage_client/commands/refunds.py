@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING
 import click
 
 from wharfage_client.errors import LocalError
-from wharfage_client.money import fen, yuan
-from wharfage_client.verbs import SEARCHED_MAX, Cli, Read, VerbGroup, cli_of
+from wharfage_client.money import yuan
+from wharfage_client.verbs import SEARCHED_MAX, YUAN, Cli, VerbGroup, cli_of
 
 if TYPE_CHECKING:
     from wharfage_client.refunds import Refund
 
-_YUAN = Read("YUAN", fen, "an amount in yuan, as 50 or 12.34")
 _STATES = ("requested", "approved", "submitted", "unknown", "succeeded", "failed", "rejected")
 
 
@@ -30,7 +29,7 @@ def refunds(ctx: click.Context, *, state: str, limit: int) -> None:
 @click.option("--reason", metavar="TEXT", help="Why; the operator reads it.")
 @click.option("--key", metavar="KEY", help="Idempotency key: the same again is the same refund.")
 @click.argument("order")
-@click.argument("amount", type=_YUAN, required=False)
+@click.argument("amount", type=YUAN, required=False)
 @click.pass_context
 def ask(
     ctx: click.Context, *, order: str, amount: int | None, reason: str | None, key: str | None

@@ -149,6 +149,7 @@ SPEND_DAYS = 3  #: How long the row of a day's spend is kept.
 WATCH_SECONDS = 10  #: How often the duty marks are refreshed at most.
 LAPSE_WAIT_SECONDS = 3600  #: An ended month of which work still holds units is looked at again.
 SWEEP_PAGE = 100
+SWEEP_KIND_SECONDS = 15  #: No kind of due item takes more of a sweep, which may last a minute.
 SWEEP_BACKOFF_SECONDS = 60  #: A due item that failed is looked at again after this.
 SWEEP_LATE_SECONDS = 180  #: A sweep that has not run for so long is late.
 SWEEP_STALE_SECONDS = 30  #: Older duty marks than this: take no lease away.

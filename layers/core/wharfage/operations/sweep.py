@@ -75,28 +75,48 @@ class Swept:
 
 
 def sweep(ports: Ports) -> Swept:
-    """Move on everything that is due, then ring the pools where jobs still wait."""
+    """Move on everything that is due, ring the pools where jobs still wait, then ask channels.
+
+    A channel that is away makes each of its orders wait, so they have their turn last, and what
+    takes a kind of item too long stays due for the next sweep.
+    """
     now = ports.clock.now()
     watch = ports.store.get(WATCH.key(name="watch")) or Watch()
     ports.store.commit(merge(duty.swept(watch, now)))
-    moved, failed, lateness = 0, 0, [0]
-    for kind, move_on in _MOVERS.items():
-        for key in _due(ports, kind, now):
-            try:
-                lateness += _moved_on(ports, key, move_on, now)
-                moved += 1
-            except Exception:  # The edge of one item: what is wrong with it stays with it.
-                logger.exception("due item failed", extra={"action": "sweep", "item": key.sort})
-                _push_on(ports, key, now)
-                failed += 1
+    moves = [_move_kind(ports, kind, now) for kind in _MOVERS]
     working = False
     rung = 0
     for pool in sorted(ports.terms.pools):
         fleet = hosts.fleet(ports, pool)
         working = working or any(_holds_work(each) or _silent(each.host, now) for each in fleet)
         rung += _ring(ports, pool, fleet, now)
-    oldest = max(lateness)
-    return Swept(moved=moved, failed=failed, rung=rung, oldest_due_seconds=oldest, working=working)
+    moves += [_move_kind(ports, kind, now) for kind in _ASKERS]
+    return Swept(
+        moved=sum(each.moved for each in moves),
+        failed=sum(each.failed for each in moves),
+        rung=rung,
+        oldest_due_seconds=max(each.oldest_due_seconds for each in moves),
+        working=working,
+    )
+
+
+def _move_kind(ports: Ports, kind: str, now: datetime) -> Swept:
+    """Move on what is due of one kind, as far as its time allows."""
+    move_on = (_MOVERS | _ASKERS)[kind]
+    until = ports.clock.now() + timedelta(seconds=limits.SWEEP_KIND_SECONDS)
+    moved, failed, lateness = 0, 0, [0]
+    for key in _due(ports, kind, now):
+        if ports.clock.now() >= until:
+            logger.warning("left for the next sweep", extra={"action": "sweep", "kind": kind})
+            break
+        try:
+            lateness += _moved_on(ports, key, move_on, now)
+            moved += 1
+        except Exception:  # The edge of one item: what is wrong with it stays with it.
+            logger.exception("due item failed", extra={"action": "sweep", "item": key.sort})
+            _push_on(ports, key, now)
+            failed += 1
+    return Swept(moved=moved, failed=failed, oldest_due_seconds=max(lateness))
 
 
 def _due(ports: Ports, kind: str, now: datetime) -> Iterator[Key[Any]]:
@@ -254,11 +274,9 @@ _KINDS: Mapping[str, Kind[Any]] = {
         INVOICE,
     )
 }
-_MOVERS: Mapping[str, Callable[[Ports, Any], None]] = {
+_MOVERS: dict[str, Callable[[Ports, Any], None]] = {
     JOB.name: _move_job,
     HOST.name: _move_host,
-    ORDER.name: payments.sweep_order,
-    REFUND.name: refunds.sweep_refund,
     DISPUTE.name: disputes.remind,
     ACCOUNT.name: accounts.finish_ban,
     UPLOAD.name: uploads.sweep_upload,
@@ -267,4 +285,10 @@ _MOVERS: Mapping[str, Callable[[Ports, Any], None]] = {
     PERIOD.name: memberships.lapse,
     USAGE.name: life.look,
     INVOICE.name: invoices.look,
+}
+
+#: What asks a channel, which may be away.
+_ASKERS: dict[str, Callable[[Ports, Any], None]] = {
+    ORDER.name: payments.sweep_order,
+    REFUND.name: refunds.sweep_refund,
 }
