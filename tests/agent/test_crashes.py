@@ -206,6 +206,22 @@ def test_a_leftover_met_only_at_create_is_not_started(world: World) -> None:
     assert world.engine.starts == {}
 
 
+def test_a_container_of_this_life_that_has_run_already_is_not_run_again(world: World) -> None:
+    world.until(lambda: bool(world.control.beats))
+    work = world.control.submit(spec())
+    boot = world.control.beats[-1].boot
+    labels = containers.labels(Held.of(grant(job=work.job)), host="hst_0001", boot=boot)
+    ran = world.engine.create(Key(work.job, 1).container, {"Labels": labels})
+    world.engine.start(ran.id)
+    world.clock.seconds += 5
+    world.engine.pass_time()
+
+    finish(world, work)
+
+    assert work.state is AttemptState.SUCCEEDED
+    assert list(world.engine.starts.values()) == [1]
+
+
 @pytest.mark.parametrize("seed", range(150))
 def test_nothing_is_lost_or_doubled_whatever_fails_and_crashes(tmp_path: Path, seed: int) -> None:
     """Calls fail before or after they are done; the agent dies anywhere, again and again."""

@@ -1,12 +1,13 @@
 """The sweep moves on whatever is past its deadline, and takes leases away only when it may."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
 import pytest
 
-from tests.fixtures.money import ALICE
+from tests.fixtures.money import ALICE, CountedStore
 from tests.fixtures.work import HOLD_FEN, ROOM, SPEC, HandHost, World, world
 from wharfage import schema
 from wharfage.adapters.embedded import DictRows
@@ -20,6 +21,20 @@ from wharfage.operations import hosts, jobs, sweep
 from wharfage.transaction import Update, present
 
 LEASE = limits.LEASE_SECONDS + limits.LEASE_GRACE_SECONDS
+
+
+class AnsweredStore(CountedStore):
+    """A store in which something happens right before the first commit that changes a row."""
+
+    def __init__(self, store, key, meanwhile):
+        super().__init__(store)
+        self._key, self._meanwhile = key, meanwhile
+
+    def commit(self, *actions):
+        if any(isinstance(each, Update) and each.key == self._key for each in actions):
+            meanwhile, self._meanwhile = self._meanwhile, lambda: None
+            meanwhile()
+        self._store.commit(*actions)
 
 
 def healthy(at: World, *others: HandHost, seconds: int) -> None:
@@ -124,6 +139,24 @@ def test_a_silent_host_loses_its_work_after_lease_and_grace_while_others_are_hea
     assert (still, at.row(job).attempt) == (1, 2)
     assert silent.row.boot is None
     assert len(other.claim().grants) == 1
+
+
+def test_a_host_that_speaks_just_when_it_is_judged_keeps_its_lease() -> None:
+    at = world()
+    slow, other = at.host(), at.host()
+    sweep.sweep(at.ports)
+    healthy(at, slow, other, seconds=LEASE)
+    job = at.submit()
+    slow.report(slow.take(job), AttemptState.RUNNING)
+    healthy(at, other, seconds=LEASE - 5)
+    at.clock.pass_(seconds=5)
+    other.beat()
+
+    key = schema.HOST.key(id=slow.row.id)
+    spoken = AnsweredStore(at.ports.store, key, slow.beat)
+    sweep.sweep(replace(at.ports, store=spoken))
+
+    assert (slow.row.boot, at.row(job).attempt) == (slow.boot, 1)
 
 
 def test_a_silent_host_without_work_keeps_the_sweep_awake_until_it_is_judged() -> None:

@@ -2,10 +2,10 @@
 
 A mutation replaces a piece of a function's source. `REDUNDANT` names the guards that another one
 covers, so that only taking both away is seen; the pair is then what has to be killed. `SELDOM`
-names those that count in moments which too few worlds have; a test of tests/operations has each.
+names those that count in moments which too few worlds have; a test elsewhere has each.
 """
 
-from tests.simulation.guards_agent import AGENTS, LOGS
+from tests.simulation.guards_agent import AGENTS, LOGS, SELDOM_AGENTS
 from tests.simulation.guards_of_channels import CHANNELS
 from tests.simulation.guards_of_life import LIFE
 from tests.simulation.guards_of_refunds import DISPUTES, REDUNDANT_BACK, REFUNDS, SELDOM_BACK
@@ -260,6 +260,8 @@ REDUNDANT: dict[str, tuple[str, ...]] = {
     "boot of a report": ("claim id of a report", "end of an attempt once"),
     "re-ring by the sweep": ("look without a doorbell",),
     "look without a doorbell": ("re-ring by the sweep",),
+    "lease awaited before work is given away": ("work given up only by the life that was judged",),
+    "work given up only by the life that was judged": ("lease awaited before work is given away",),
     "order under its version": ("trade bound once", "payment recorded once", "entry posted once"),
     "payment recorded once": ("order under its version", "trade bound once", "entry posted once"),
     "entry posted once": ("order under its version", "trade bound once", "payment recorded once"),
@@ -269,9 +271,16 @@ REDUNDANT: dict[str, tuple[str, ...]] = {
 SELDOM: dict[str, str] = {
     **SELDOM_UNITS,
     **SELDOM_BACK,
-    "end only of the current claim": "test_assignments.py::"
+    **SELDOM_AGENTS,
+    "end only of the current claim": "operations/test_assignments.py::"
     "test_what_another_host_has_claimed_meanwhile_is_not_given_up",
-    # Without it deadlines do the same, later.
-    "reconcile at the first heartbeat": "test_agents.py::"
+    # Without these, deadlines do the same, later.
+    "reconcile at the first heartbeat": "operations/test_agents.py::"
     "test_what_a_new_boot_lacks_is_tried_again_and_what_it_has_goes_on",
+    "work given away at once by a revoke": "operations/test_agents.py::"
+    "test_a_revoked_host_is_nobody_at_once_and_its_work_goes_to_others",
+    "claim repeated only in time for its report": "operations/test_claims.py::"
+    "test_a_claim_is_not_repeated_when_its_first_report_could_come_too_late",
+    "lease as read when it is taken away": "operations/test_sweep.py::"
+    "test_a_host_that_speaks_just_when_it_is_judged_keeps_its_lease",
 }

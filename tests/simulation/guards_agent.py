@@ -143,3 +143,17 @@ LOGS = (
         "if started:", "if False:",
     ),
 )  # fmt: skip
+
+#: The test of each that has the moment in which it counts.
+SELDOM_AGENTS: dict[str, str] = {
+    "lease measured from the sending": "agent/test_heartbeat.py::"
+    "test_a_lease_counts_from_when_the_heartbeat_was_sent",
+    "boot of a taken name": "agent/test_crashes.py::"
+    "test_a_leftover_met_only_at_create_is_not_started",
+    "StartedAt of a taken name": "agent/test_crashes.py::"
+    "test_a_container_of_this_life_that_has_run_already_is_not_run_again",
+    "time to settle": "agent/test_crashes.py::"
+    "test_a_created_container_of_an_earlier_life_is_never_started",
+    "what has ended here is not taken again": "agent/test_worker.py::"
+    "test_a_claim_that_is_answered_late_starts_nothing_that_has_ended_here",
+}

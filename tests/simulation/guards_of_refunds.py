@@ -123,10 +123,10 @@ REDUNDANT_BACK: dict[str, tuple[str, ...]] = {
 
 #: The test of each that has the moment in which it counts.
 SELDOM_BACK: dict[str, str] = {
-    "no more goes back than was paid": "test_refunds.py::"
+    "no more goes back than was paid": "operations/test_refunds.py::"
     "test_what_another_refund_takes_meanwhile_is_not_refunded_as_well",
-    "units as read when they go back": "test_refunds_of_memberships.py::"
+    "units as read when they go back": "operations/test_refunds_of_memberships.py::"
     "test_units_taken_meanwhile_are_not_refunded",
-    "balance as read by a dispute": "test_disputes_told.py::"
+    "balance as read by a dispute": "operations/test_disputes_told.py::"
     "test_what_freezes_meanwhile_keeps_frozen_what_is_won",
 }

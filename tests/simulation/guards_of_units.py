@@ -90,6 +90,6 @@ REDUNDANT_UNITS: dict[str, tuple[str, ...]] = {
 
 #: The test of each that has the moment in which it counts.
 SELDOM_UNITS: dict[str, str] = {
-    "write-off of what was read": "test_units.py::"
+    "write-off of what was read": "operations/test_units.py::"
     "test_a_late_submit_that_comes_while_a_month_is_written_off_makes_it_wait",
 }

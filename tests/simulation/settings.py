@@ -85,9 +85,6 @@ class Settings:
         for name, most in LATER_RATES.items():
             alone = Random(f"{name} {seed}")
             rates[name] = 0.0 if calm or alone.random() < OFF else most * alone.random() ** 2
-        focus = Random(f"focus {seed}")
-        if not calm and focus.random() < 0.3:  # Two that meet often, as in an outage.
-            rates |= {name: min(0.5, 4 * MOST[name]) for name in focus.sample(sorted(MOST), 2)}
         return cls(
             seed=seed,
             seconds=chance.choice((30.0, 60.0, 60.0, 120.0, 240.0)),

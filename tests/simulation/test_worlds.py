@@ -73,7 +73,7 @@ def test_a_guard_that_worlds_seldom_need_is_missed_by_its_test(name):
         "from tests.simulation.mutations import without;"
         f"guard = without({name!r});"
         "guard.__enter__();"
-        f"raise SystemExit(pytest.main(['tests/operations/{SELDOM[name]}']))"
+        f"raise SystemExit(pytest.main(['tests/{SELDOM[name]}']))"
     )
 
     done = subprocess.run(
