@@ -10,6 +10,7 @@ from tests.agent.world import POLICY, World
 from wharfage.domain.attempt import AttemptState, ReasonCode, StopReason
 from wharfage.domain.price import Resources
 from wharfage.domain.spec import JobSpec, OnHostLost
+from wharfage.messages import Assigned, AssignmentsReply, Candidate
 from wharfage_agent.errors import CloudAway, EngineRefused
 from wharfage_agent.policy import Policy
 
@@ -176,6 +177,54 @@ def test_a_stale_claim_is_stopped_and_removed_without_another_report(world: Worl
 
     assert work.reports[-1].state is AttemptState.RUNNING
     assert not world.life.worker.busy
+
+
+def test_a_report_that_is_answered_as_stale_ends_the_work_without_a_comparison(
+    world: World,
+) -> None:
+    cut = {"assignments", "reports"}
+
+    def away(call: str, done: bool) -> None:
+        if call in cut:
+            raise CloudAway("cut")
+
+    world.control.fault = away
+    world.engine.program = lambda _: Program(seconds=1000)
+    work = world.control.submit(spec())
+    world.until(lambda: bool(world.engine.starts))
+    work.state = AttemptState.LOST
+    cut.remove("reports")
+
+    world.until(lambda: not world.life.worker.busy)
+
+    assert not world.engine.boxes
+    assert work.terminal is None
+
+
+def test_what_was_claimed_after_the_question_is_not_judged_by_its_answer(world: World) -> None:
+    world.until(lambda: bool(world.control.beats))
+    asked_at = world.clock.monotonic()
+    world.life.worker.accept([grant()], sent_at=asked_at + 1)
+
+    world.life.worker.apply(AssignmentsReply(wanted=0, assignments=()), asked_at=asked_at)
+    world.life.tasks.run()
+
+    assert world.life.worker.running == 1
+
+
+@pytest.mark.parametrize(("stop", "asked"), [(None, 1), (StopReason.CANCEL, 0)])
+def test_what_this_host_should_hold_and_does_not_have_is_asked_for(
+    world: World, stop: StopReason | None, asked: int
+) -> None:
+    wanted = Assigned(
+        account="acc_0001", job="job_0001", attempt=1, claim_id="clm_0001", stop_reason=stop
+    )
+
+    missing = world.life.worker.apply(
+        AssignmentsReply(wanted=1, assignments=(wanted,)), asked_at=world.clock.monotonic()
+    )
+
+    assert missing == [Candidate(account="acc_0001", job="job_0001", attempt=1)] * asked
 
 
 def test_draining_hands_back_what_has_not_started_and_finishes_what_has(world: World) -> None:

@@ -127,19 +127,19 @@ class World:
             self._until(settling.look, scheduler.now + REST_SECONDS, LOOK_SECONDS)
             self._leave()
             scheduler.run(scheduler.now + AWAKE_SECONDS)
-            self._until(
-                lambda: not (self.store.rows.due() or self.tills.waiting or self._lingering()),
-                scheduler.now + EMPTY_SECONDS,
-                60.0,
-            )
+            self._until(self._empty, scheduler.now + EMPTY_SECONDS, 60.0)
             for customer in self.customers:
                 customer.leave()
             scheduler.run(scheduler.now + LOG_GAP_SECONDS + 1.0)
+            self._until(self._empty, scheduler.now + EMPTY_SECONDS, 60.0)  # After a late notify.
             check_end(self)
         finally:
             logger.setLevel(level)
             logger.removeHandler(handler)
             self._end()
+
+    def _empty(self) -> bool:
+        return not (self.store.rows.due() or self.tills.waiting or self._lingering())
 
     def attempt_of(self, box: Box) -> tuple[str, int]:
         """Tell which attempt a container is of."""
