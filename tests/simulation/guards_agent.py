@@ -156,4 +156,28 @@ SELDOM_AGENTS: dict[str, str] = {
     "test_a_created_container_of_an_earlier_life_is_never_started",
     "what has ended here is not taken again": "agent/test_worker.py::"
     "test_a_claim_that_is_answered_late_starts_nothing_that_has_ended_here",
+    "journal before anything is done": "agent/test_crashes.py::"
+    "test_a_claim_that_an_earlier_life_did_nothing_for_is_handed_back",
+    "numbers of reports go on": "agent/test_crashes.py::"
+    "test_a_running_container_is_adopted_by_the_next_life",
+    "terminal report is journalled": "agent/test_crashes.py::"
+    "test_an_accepted_end_whose_answer_was_lost_is_told_again_in_the_same_words",
+    "stale claim is given up": "agent/test_worker.py::"
+    "test_a_report_that_is_answered_as_stale_ends_the_work_without_a_comparison",
+    "comparison disowns": "agent/test_worker.py::"
+    "test_a_stale_claim_is_stopped_and_removed_without_another_report",
+    "comparison spares what is newer": "agent/test_worker.py::"
+    "test_what_was_claimed_after_the_question_is_not_judged_by_its_answer",
+    "missing work is asked for again": "agent/test_worker.py::"
+    "test_what_this_host_should_hold_and_does_not_have_is_asked_for",
+    "only the next offset of a log": "operations/test_logs.py::"
+    "test_a_repeat_an_overlap_and_a_hole_change_nothing_and_say_what_is_wanted",
+    "claim of a log": "operations/test_logs.py::"
+    "test_another_claim_or_another_host_can_write_nothing",
+    "bytes that are here are not taken twice": "agent/test_outbox.py::"
+    "test_bytes_arrive_once_and_in_order_whatever_is_lost_and_read_again",
+    "doubt after the engine was away": "agent/test_logs.py::"
+    "test_output_of_a_container_that_ended_while_the_engine_was_away_is_marked",
+    "claim of a late log": "operations/test_logs.py::"
+    "test_pieces_are_taken_for_ten_minutes_after_the_end_and_no_longer",
 }
