@@ -167,13 +167,16 @@ def test_two_renewals_paid_at_once_extend_by_two():
         assert [here.row(order.id).state for order in pair] == [OrderState.PAID] * 2
 
 
-def test_a_payment_that_another_one_overtakes_extends_what_is_there_then(here):
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_payment_that_another_one_overtakes_extends_what_is_there_then(here, before):
+    for _ in range(before):
+        bought(here)
     first, second = opened(here), opened(here)
     raced = with_store(here, RacedStore(here.ports.store, lambda: here.notify(second)))
 
     replace(here, ports=raced).notify(first)
 
-    assert row(here).months == 2
+    assert row(here).months == before + 2
 
 
 def test_after_a_lapse_a_month_begins_when_it_is_paid(here):

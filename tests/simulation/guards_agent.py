@@ -146,6 +146,12 @@ LOGS = (
 
 #: The test of each that has the moment in which it counts.
 SELDOM_AGENTS: dict[str, str] = {
+    "KILL after the grace": "agent/test_worker.py::"
+    "test_a_job_that_ignores_term_is_killed_after_its_grace",
+    "lease checked before a start": "agent/test_steps.py::"
+    "test_the_lease_is_compared_right_before_the_start",
+    "lease binds a running job": "agent/test_worker.py::"
+    "test_a_job_stops_itself_when_the_lease_is_lost",
     "lease measured from the sending": "agent/test_heartbeat.py::"
     "test_a_lease_counts_from_when_the_heartbeat_was_sent",
     "boot of a taken name": "agent/test_crashes.py::"
@@ -178,6 +184,10 @@ SELDOM_AGENTS: dict[str, str] = {
     "test_bytes_arrive_once_and_in_order_whatever_is_lost_and_read_again",
     "doubt after the engine was away": "agent/test_logs.py::"
     "test_output_of_a_container_that_ended_while_the_engine_was_away_is_marked",
+    "listener that ended early is not believed": "agent/test_logs.py::"
+    "test_a_listener_that_ended_long_before_its_container_is_not_believed",
+    "mark of output that went with its container": "agent/test_logs.py::"
+    "test_what_had_started_and_has_no_source_any_more_ends_with_a_mark",
     "claim of a late log": "operations/test_logs.py::"
     "test_pieces_are_taken_for_ten_minutes_after_the_end_and_no_longer",
 }

@@ -44,10 +44,10 @@ class Verdict:
 @contextmanager
 def without(*names: str) -> Iterator[None]:
     """Take these guards away for a while."""
-    by_name = {mutation.name: mutation for mutation in MUTATIONS}
+    chosen = [each for each in MUTATIONS if each.name in names]
     with ExitStack() as stack:
-        for name in names:
-            stack.enter_context(_applied(by_name[name]))
+        for place in {each.place for each in chosen}:
+            stack.enter_context(_applied(place, [each for each in chosen if each.place == place]))
         yield
 
 
@@ -84,9 +84,9 @@ def _kept() -> list[tuple[tuple[str, ...], str]]:
 
 def groups() -> list[tuple[str, ...]]:
     """Name what is taken away together: each guard alone, or with what covers it."""
-    otherwise = REDUNDANT.keys() | SELDOM.keys()
-    alone = [(each.name,) for each in MUTATIONS if each.name not in otherwise]
-    return alone + [(name, *nets) for name, nets in REDUNDANT.items()]
+    alone = [(each.name,) for each in MUTATIONS if each.name not in REDUNDANT]
+    together = {frozenset((name, *nets)): (name, *nets) for name, nets in REDUNDANT.items()}
+    return [names for names in [*alone, *together.values()] if names[0] not in SELDOM]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -122,10 +122,10 @@ def _row(verdict: Verdict) -> str:
 
 
 @contextmanager
-def _applied(mutation: Mutation) -> Iterator[None]:
-    function = _function(mutation.place)
+def _applied(place: str, mutations: Sequence[Mutation]) -> Iterator[None]:
+    function = _function(place)
     before = function.__code__
-    function.__code__ = _mutated(function, mutation)
+    function.__code__ = _mutated(function, place, mutations)
     try:
         yield
     finally:
@@ -143,18 +143,19 @@ def _function(place: str) -> FunctionType:
     return found
 
 
-def _mutated(function: FunctionType, mutation: Mutation) -> CodeType:
-    """Compile the function without its guard, in its own module's globals."""
-    source = _source(mutation.place)
-    old = mutation.old
-    assert source.count(old) == 1, f"{mutation.name}: its guard is not written as it was"
+def _mutated(function: FunctionType, place: str, mutations: Sequence[Mutation]) -> CodeType:
+    """Compile the function without these guards, in its own module's globals."""
+    source = _source(place)
+    for each in mutations:
+        assert source.count(each.old) == 1, f"{each.name}: its guard is not written as it was"
+        source = source.replace(each.old, each.new)
     namespace: dict[str, Any] = {}
-    code = compile(source.replace(old, mutation.new), mutation.name, "exec")
+    code = compile(source, place, "exec")
     exec(code, dict(function.__globals__), namespace)
     made = namespace[function.__name__]
     assert isinstance(made, FunctionType)
     unknown = {*_global_names(made.__code__)} - {*function.__globals__} - {*vars(builtins)}
-    assert not unknown, f"{mutation.name}: would only be noticed because of {unknown}"
+    assert not unknown, f"{place}: would only be noticed because of {unknown}"
     return made.__code__
 
 
