@@ -67,13 +67,14 @@ def test_a_guard_that_is_taken_away_is_missed(names):
 
 
 @pytest.mark.parametrize("name", SELDOM)
-def test_a_guard_that_worlds_seldom_need_is_missed_by_its_test(name):
+def test_a_guard_that_worlds_seldom_need_is_missed_by_its_test(name, tmp_path):
+    asked = ["--basetemp", str(tmp_path / "its"), f"tests/{SELDOM[name]}"]
     program = (
         "import pytest;"
         "from tests.simulation.mutations import without;"
         f"guard = without({name!r});"
         "guard.__enter__();"
-        f"raise SystemExit(pytest.main(['tests/{SELDOM[name]}']))"
+        f"raise SystemExit(pytest.main({asked}))"
     )
 
     done = subprocess.run(
