@@ -284,11 +284,11 @@ _MOVERS: dict[str, Callable[[Ports, Any], None]] = {
     MEMBERSHIP.name: memberships.remind,
     PERIOD.name: memberships.lapse,
     USAGE.name: life.look,
-    INVOICE.name: invoices.look,
 }
 
-#: What asks a channel, which may be away.
+#: What asks a channel, which may be away, and what follows from its answers.
 _ASKERS: dict[str, Callable[[Ports, Any], None]] = {
     ORDER.name: payments.sweep_order,
     REFUND.name: refunds.sweep_refund,
+    INVOICE.name: invoices.look,
 }
