@@ -83,14 +83,14 @@ def sweep(ports: Ports) -> Swept:
     now = ports.clock.now()
     watch = ports.store.get(WATCH.key(name="watch")) or Watch()
     ports.store.commit(merge(duty.swept(watch, now)))
-    moves = [_move_kind(ports, kind, now) for kind in _MOVERS]
+    moves = [_move_kind(ports, *mover, now) for mover in _MOVERS.items()]
     working = False
     rung = 0
     for pool in sorted(ports.terms.pools):
         fleet = hosts.fleet(ports, pool)
         working = working or any(_holds_work(each) or _silent(each.host, now) for each in fleet)
         rung += _ring(ports, pool, fleet, now)
-    moves += [_move_kind(ports, kind, now) for kind in _ASKERS]
+    moves += [_move_kind(ports, *mover, now) for mover in _ASKERS.items()]
     return Swept(
         moved=sum(each.moved for each in moves),
         failed=sum(each.failed for each in moves),
@@ -100,9 +100,10 @@ def sweep(ports: Ports) -> Swept:
     )
 
 
-def _move_kind(ports: Ports, kind: str, now: datetime) -> Swept:
+def _move_kind(
+    ports: Ports, kind: str, move_on: Callable[[Ports, Any], None], now: datetime
+) -> Swept:
     """Move on what is due of one kind, as far as its time allows."""
-    move_on = (_MOVERS | _ASKERS)[kind]
     until = ports.clock.now() + timedelta(seconds=limits.SWEEP_KIND_SECONDS)
     moved, failed, lateness = 0, 0, [0]
     for key in _due(ports, kind, now):
@@ -274,7 +275,7 @@ _KINDS: Mapping[str, Kind[Any]] = {
         INVOICE,
     )
 }
-_MOVERS: dict[str, Callable[[Ports, Any], None]] = {
+_MOVERS: Mapping[str, Callable[[Ports, Any], None]] = {
     JOB.name: _move_job,
     HOST.name: _move_host,
     DISPUTE.name: disputes.remind,
@@ -287,7 +288,7 @@ _MOVERS: dict[str, Callable[[Ports, Any], None]] = {
 }
 
 #: What asks a channel, which may be away, and what follows from its answers.
-_ASKERS: dict[str, Callable[[Ports, Any], None]] = {
+_ASKERS: Mapping[str, Callable[[Ports, Any], None]] = {
     ORDER.name: payments.sweep_order,
     REFUND.name: refunds.sweep_refund,
     INVOICE.name: invoices.look,
