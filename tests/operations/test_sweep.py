@@ -15,6 +15,7 @@ from wharfage.adapters.faults import FaultyRows, StoreFault
 from wharfage.adapters.store import Patience, RecordStore
 from wharfage.domain import limits
 from wharfage.domain.attempt import AttemptState, ReasonCode, StopReason
+from wharfage.domain.host import Room
 from wharfage.domain.spec import OnHostLost
 from wharfage.messages import Held
 from wharfage.operations import hosts, jobs, sweep
@@ -174,6 +175,20 @@ def test_a_silent_host_without_work_keeps_the_sweep_awake_until_it_is_judged() -
     assert (resting.working, judging.working, at.sweep().working) == (False, True, False)
     assert silent.row.boot is None
     assert silent.row.due_at is None
+
+
+def test_work_that_a_fenced_host_said_it_held_keeps_no_sweep_awake() -> None:
+    at = world()
+    silent, other = at.host(), at.host()
+    sweep.sweep(at.ports)
+    healthy(at, silent, other, seconds=LEASE)
+    silent.beat(free=Room(slots=3, cpu_millis=3000, memory_mb=3000, disk_mb=9000))
+    working = at.sweep()
+
+    healthy(at, other, seconds=2 * LEASE)
+
+    assert silent.row.boot is None
+    assert (working.working, at.sweep().working) == (True, False)
 
 
 def test_a_host_that_comes_back_after_its_fence_must_say_what_it_holds() -> None:

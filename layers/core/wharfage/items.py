@@ -14,7 +14,7 @@ from wharfage.schema import (
     TTL,
     Kind,
     due_partition,
-    plain,
+    fill,
     timestamp,
 )
 from wharfage.transaction import Key, Otherwise, Update, equals
@@ -40,13 +40,10 @@ def encode(record: Record) -> tuple[Key[Any], dict[str, Any]]:
     if kind.due:
         digest = blake2b(f"{key.partition}/{key.sort}".encode(), digest_size=2).digest()
         item["due"] = due_partition(kind.name, int.from_bytes(digest) % kind.due)
-    texts = {name: plain(value) for name, value in fields.items()}
     if kind.ready:
-        item["ready"] = kind.ready.format_map(texts)
+        item["ready"] = fill(kind.ready, fields)
     if kind.timeline:
-        partition, sort = kind.timeline
-        item["timeline"] = partition.format_map(texts)
-        item["timeline_at"] = sort.format_map(texts)
+        item["timeline"], item["timeline_at"] = (fill(each, fields) for each in kind.timeline)
     if kind.ttl and (expires_at := fields[kind.ttl]) is not None:
         item[TTL] = int(expires_at.timestamp())
     return key, item
@@ -90,6 +87,8 @@ def merge(record: Record, *, without: tuple[str, ...] = ()) -> Update:
 
 def _stored(value: Any) -> Any:
     match value:
+        case str() | int():
+            return value
         case datetime():
             return timestamp(value)
         case dict():

@@ -9,7 +9,7 @@ index while it has that index's sort attribute.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from string import Formatter
 from typing import Any, Generic, Literal, TypeVar
 
@@ -103,8 +103,7 @@ class Kind(Generic[R]):
 
     def key(self, **fields: object) -> Key[R]:
         """Return the key of the record that has these fields."""
-        values = {name: plain(value) for name, value in fields.items()}
-        return Key(self.table, self.partition.format_map(values), self.sort.format_map(values))
+        return Key(self.table, fill(self.partition, fields), fill(self.sort, fields))
 
     def sort_prefix(self) -> str:
         """Return the fixed text that every sort key of this kind begins with."""
@@ -394,5 +393,16 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"
 
 
-def plain(value: object) -> object:
+def fill(template: str, fields: Mapping[str, object]) -> str:
+    """Write fields of a record into the template of a key; a moment so that it sorts."""
+    return template.format_map({name: _plain(fields[name]) for name in _named(template)})
+
+
+@cache
+def _named(template: str) -> tuple[str, ...]:
+    """Return the fields that a template names."""
+    return tuple(name for _, name, _, _ in Formatter().parse(template) if name)
+
+
+def _plain(value: object) -> object:
     return timestamp(value) if isinstance(value, datetime) else value

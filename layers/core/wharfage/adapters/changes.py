@@ -3,7 +3,7 @@
 All of it is about our own mistakes: what a customer may send is limited long before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -51,7 +51,7 @@ def changes_of(actions: Sequence[Action]) -> list[Change]:
 def check_item(key: Key[Any], item: Item) -> None:
     """Assert that an item fits into its table, its indexes and 400 KB."""
     _check_key(key)
-    size = sum(_text_bytes(name) + check_value(value) for name, value in item.items())
+    size = _attributes_bytes(item)
     if size > ITEM_BYTES_MAX:
         raise AssertionError(f"{key} has {size} bytes")
     for index in TABLES[key.table]:
@@ -62,8 +62,9 @@ def check_item(key: Key[Any], item: Item) -> None:
 
 def check_value(value: Any, *, depth: int = 0) -> int:
     """Assert that a value can be stored as it is, and return its size in bytes."""
-    _require(depth <= DEPTH_MAX, "nested too deep")
     match value:
+        case str():
+            return _text_bytes(value)
         case bool():
             return 1
         case int():
@@ -71,19 +72,24 @@ def check_value(value: Any, *, depth: int = 0) -> int:
             if len(digits) > NUMBER_DIGITS_MAX:
                 raise AssertionError(f"a number of {len(digits)} digits")
             return len(digits.rstrip("0")) // 2 + 2
-        case str():
-            return _text_bytes(value, empty=True)
         case bytes():
             return len(value)
         case list():
+            _require(depth < DEPTH_MAX, "nested too deep")
             return 3 + sum(1 + check_value(each, depth=depth + 1) for each in value)
         case dict():
-            return 3 + sum(
-                1 + _text_bytes(name) + check_value(each, depth=depth + 1)
-                for name, each in value.items()
-            )
+            _require(depth < DEPTH_MAX, "nested too deep")
+            return 3 + len(value) + _attributes_bytes(value, depth=depth + 1)
         case _:
             raise AssertionError(f"{type(value).__name__} is never stored")
+
+
+def _attributes_bytes(attributes: Mapping[str, Any], *, depth: int = 0) -> int:
+    _require("" not in attributes, "an empty name")
+    size = 0
+    for name, value in attributes.items():
+        size += _text_bytes(name) + check_value(value, depth=depth)
+    return size
 
 
 def _change(action: Action) -> Change:
@@ -99,7 +105,7 @@ def _change(action: Action) -> Change:
         _check_update(action)
         values = {name: encode_value(value) for name, value in action.set.items()}
         check_item(action.key, values)
-        return replace(action, set=values, when=when, otherwise=None)
+        return Update(action.key, set=values, add=action.add, remove=action.remove, when=when)
     return replace(action, when=when, otherwise=None)
 
 
@@ -142,12 +148,12 @@ def _check_key(key: Key[Any]) -> None:
 
 def _check_key_part(value: Any, limit: int) -> None:
     _require(isinstance(value, str), "a key is text")
+    _require(value != "", "an empty key")
     if _text_bytes(value) > limit:
         raise AssertionError(f"a key of more than {limit} bytes")
 
 
-def _text_bytes(text: str, *, empty: bool = False) -> int:
-    _require(empty or text != "", "an empty key or name")
+def _text_bytes(text: str) -> int:
     try:
         return len(text) if text.isascii() else len(text.encode())
     except UnicodeEncodeError as error:

@@ -59,6 +59,8 @@ class RecordStore:
         self._pause = pause
         self._chance = chance
         self._patience = patience
+        #: The bound of the wait after each attempt; None after the last.
+        self._bounds = (*patience.bounds(), None)
 
     def get(self, key: Key[R]) -> R | None:
         """Read one record consistently. Raises: Unavailable."""
@@ -149,7 +151,7 @@ class RecordStore:
         changes = changes_of(actions)
         proof = next((at for at, action in enumerate(actions) if _proves(action)), None)
         unanswered = 0
-        for bound in (*self._patience.bounds(), None):
+        for bound in self._bounds:
             try:
                 self._rows.write(changes)
             except Rejected as rejected:
@@ -184,16 +186,14 @@ class RecordStore:
 
     def _answer(self, read: Callable[[], T]) -> T:
         """Read until there is an answer."""
-        bounds = self._patience.bounds()
-        while True:
+        for bound in self._bounds:
             try:
                 return read()
             except (Contended, OutcomeUnknown) as error:
                 logger.info("read again", extra={"action": "read", "reason": str(error)})
-            bound = next(bounds, None)
-            if bound is None:
-                raise Unavailable
-            self._pause(self._chance() * bound)
+            if bound is not None:
+                self._pause(self._chance() * bound)
+        raise Unavailable
 
 
 def _proves(action: Action) -> bool:

@@ -248,8 +248,9 @@ def _has_room(member: FleetView) -> bool:
 
 
 def _holds_work(member: FleetView) -> bool:
-    free = member.host.free
-    return free is not None and free.slots < member.facts.capacity.slots
+    """Tell whether a host works as far as it has said; what was said before a fence is over."""
+    boot, free = member.host.boot, member.host.free
+    return boot is not None and free is not None and free.slots < member.facts.capacity.slots
 
 
 def _silent(host: Host, now: datetime) -> bool:
