@@ -32,10 +32,11 @@ def alive(pid):
     return launcher.started_at(pid) is not None
 
 
-def run(commands, paths, act=lambda: None):
+def run(commands, paths, act=lambda _: None):
     """Run a stack in this thread while *act* works in another, then end it; give what was said.
 
     The children's lives hang on the thread that starts them, so it is this one that supervises.
+    *act* is given the list of what is said.
     """
     said: list[str] = []
     failures: list[BaseException] = []
@@ -43,7 +44,7 @@ def run(commands, paths, act=lambda: None):
 
     def work():
         try:
-            act()
+            act(said)
         except BaseException as failure:  # noqa: BLE001 - it is raised again below.
             failures.append(failure)
         finally:
@@ -69,7 +70,7 @@ def apart(folder):
     with stack:
         try:
             assert stack.stdout is not None
-            list(iter(stack.stdout.readline, "up\n"))
+            assert "up\n" in stack.stdout, "it ended before it was up"
             yield stack
         finally:
             stack.kill()
@@ -95,7 +96,7 @@ def test_children_start_in_order_and_end_in_reverse(paths):
 def test_nothing_runs_after_the_end(paths):
     seen = []
 
-    run([child(paths, "one")], paths, act=lambda: seen.append(pid_of(paths, "one")))
+    run([child(paths, "one")], paths, act=lambda _: seen.append(pid_of(paths, "one")))
 
     assert seen != [None]
     assert not alive(seen[0])
@@ -105,13 +106,13 @@ def test_nothing_runs_after_the_end(paths):
 def test_a_crash_is_said_and_mended(paths):
     readied: list[int] = []
 
-    def crash():
+    def crash(_):
         first = pid_of(paths, "agent")
         os.kill(first, signal.SIGKILL)
         until(lambda: len(readied) == 2, what="the second start")
         until(lambda: pid_of(paths, "agent") not in (None, first))
 
-    said = run([child(paths, "agent", once_ready=lambda: readied.append(1))], paths, crash)
+    said = run([child(paths, "agent", once_ready=lambda: readied.append(1))], paths, act=crash)
 
     assert any(line.startswith("agent stopped unexpectedly (signal 9)") for line in said)
     assert "agent is running again" in said
@@ -126,17 +127,16 @@ def test_a_child_that_keeps_crashing_is_started_ever_later(paths):
         "if again: sys.exit(3)\n"
         "open(sys.argv[1], 'w').close(); time.sleep(600)"
     )
-    said: list[str] = []
-    supervisor = Supervisor([child(paths, "agent", once)], paths=paths, say=said.append)
 
-    def crash():
+    def crash(said):
         os.kill(pid_of(paths, "agent"), signal.SIGKILL)
-        until(lambda: sum("unexpectedly" in line for line in said) >= 3, what="three crashes")
-        supervisor.stop()
+        until(
+            lambda: sum("unexpectedly" in line for line in said) >= 3,
+            seconds=60,
+            what="three crashes",
+        )
 
-    worker = threading.Thread(target=crash)
-    supervisor.run(once_up=worker.start)
-    worker.join()
+    said = run([child(paths, "agent", once)], paths, act=crash)
 
     crashes = [line for line in said if "unexpectedly" in line]
     assert ["0.2 s" in crashes[0], "0.5 s" in crashes[1], "1 s" in crashes[2]] == [True] * 3
@@ -157,7 +157,7 @@ def test_a_first_start_that_fails_ends_what_was_started(paths):
 
 
 def test_one_home_has_one_stack(paths):
-    def second():
+    def second(_):
         with pytest.raises(AlreadyRunning, match=str(os.getpid())):
             Supervisor([], paths=paths, say=print).run(once_up=lambda: None)
 
@@ -167,7 +167,7 @@ def test_one_home_has_one_stack(paths):
 def test_it_says_whether_it_runs(paths):
     seen = []
 
-    run([child(paths, "one")], paths, act=lambda: seen.append(running(paths)))
+    run([child(paths, "one")], paths, act=lambda _: seen.append(running(paths)))
 
     assert seen == [os.getpid()]
     assert running(paths) is None
@@ -215,7 +215,7 @@ def test_a_killed_supervisor_leaves_the_engine_alone_and_the_next_run_adopts_it(
     assert alive(engine)
     seen = []
 
-    run(supervised.commands(paths), paths, act=lambda: seen.append(pid_of(paths, "engine")))
+    run(supervised.commands(paths), paths, act=lambda _: seen.append(pid_of(paths, "engine")))
 
     assert seen == [engine]
     assert not alive(engine)
