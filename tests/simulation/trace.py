@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from hashlib import blake2b
 
 from wharfage.domain.errors import Refused
@@ -53,11 +54,17 @@ _SHOWN = (
 )  # fmt: skip
 
 
-def row(item: Item | None) -> str:
-    """Say of a stored item what one has to know."""
-    if item is None:
-        return "nothing"
-    return " ".join(f"{name}={item[name]}" for name in _SHOWN if name in item)
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A stored item, of which is said what one has to know."""
+
+    item: Item | None
+
+    def __str__(self) -> str:
+        item = self.item
+        if item is None:
+            return "nothing"
+        return " ".join(f"{name}={item[name]}" for name in _SHOWN if name in item)
 
 
 class Errors(logging.Handler):

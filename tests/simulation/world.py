@@ -27,7 +27,7 @@ from tests.simulation.settings import Settings
 from tests.simulation.stand_ins import TERMS, PlainPasswords, SimCredentials, SimIds, never
 from tests.simulation.store import SimStore, Written
 from tests.simulation.tills import Tills
-from tests.simulation.trace import TRACED, Errors, Trace, Violation, row
+from tests.simulation.trace import TRACED, Errors, Row, Trace, Violation
 from wharfage.adapters.breakers import Breakers
 from wharfage.adapters.store import RecordStore
 from wharfage.domain.account import Principal, Role
@@ -367,7 +367,7 @@ class World:
             if after is not None and after.get("status") == "revoked":
                 self._note_revoked(after["id"])
             if key.table in TRACED:
-                self.trace.note(self.scheduler.now, "write", row(before), "->", row(after))
+                self.trace.note(self.scheduler.now, "write", Row(before), "->", Row(after))
         self.money.check(written)
         self.asking.check(written)
         self.work.check(written)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,6 +15,7 @@ from wharfage.schema import (
     Kind,
     due_partition,
     fill,
+    named,
     timestamp,
 )
 from wharfage.transaction import Key, Otherwise, Update, equals
@@ -28,13 +29,23 @@ _UNSET: Mapping[str, Mapping[str, None]] = {
     kind.name: {each.name: None for each in msgspec.structs.fields(kind.record) if each.required}
     for kind in KINDS
 }
+#: The fields that are written into keys.
+_INDEXED: Mapping[str, frozenset[str]] = {
+    kind.name: frozenset(
+        name
+        for template in (kind.partition, kind.sort, kind.ready or "", *(kind.timeline or ()))
+        for name in named(template)
+    )
+    for kind in KINDS
+}
+_AS_IT_IS = frozenset({str, int, bool, bytes})
 
 
 def encode(record: Record) -> tuple[Key[Any], dict[str, Any]]:
     """Turn a record into the key and the item that the stores keep."""
     kind = _BY_RECORD[type(record)]
     item = encode_value(record)
-    fields = {name: getattr(record, name) for name in record.__struct_fields__}
+    fields = {name: getattr(record, name) for name in _INDEXED[kind.name]}
     key = kind.key(**fields)
     item |= {"partition": key.partition, "sort": key.sort, "record": kind.name}
     if kind.due:
@@ -44,7 +55,7 @@ def encode(record: Record) -> tuple[Key[Any], dict[str, Any]]:
         item["ready"] = fill(kind.ready, fields)
     if kind.timeline:
         item["timeline"], item["timeline_at"] = (fill(each, fields) for each in kind.timeline)
-    if kind.ttl and (expires_at := fields[kind.ttl]) is not None:
+    if kind.ttl and (expires_at := getattr(record, kind.ttl)) is not None:
         item[TTL] = int(expires_at.timestamp())
     return key, item
 
@@ -52,7 +63,8 @@ def encode(record: Record) -> tuple[Key[Any], dict[str, Any]]:
 def decode(item: Mapping[str, Any]) -> Record:
     """Turn a stored item back into its record."""
     kind = _BY_NAME[item["record"]]
-    return cast(Record, msgspec.convert({**_UNSET[kind.name], **item}, kind.record))
+    record: Record = msgspec.convert({**_UNSET[kind.name], **item}, kind.record)
+    return record
 
 
 def encode_value(value: object) -> Any:
@@ -87,12 +99,14 @@ def merge(record: Record, *, without: tuple[str, ...] = ()) -> Update:
 
 def _stored(value: Any) -> Any:
     match value:
-        case str() | int():
-            return value
         case datetime():
             return timestamp(value)
         case dict():
-            return {name: _stored(each) for name, each in value.items() if each is not None}
+            return {
+                name: each if type(each) in _AS_IT_IS else _stored(each)
+                for name, each in value.items()
+                if each is not None
+            }
         case list() | tuple():
             return [_stored(each) for each in value]
         case float():

@@ -395,11 +395,11 @@ def timestamp(moment: datetime) -> str:
 
 def fill(template: str, fields: Mapping[str, object]) -> str:
     """Write fields of a record into the template of a key; a moment so that it sorts."""
-    return template.format_map({name: _plain(fields[name]) for name in _named(template)})
+    return template.format_map({name: _plain(fields[name]) for name in named(template)})
 
 
 @cache
-def _named(template: str) -> tuple[str, ...]:
+def named(template: str) -> tuple[str, ...]:
     """Return the fields that a template names."""
     return tuple(name for _, name, _, _ in Formatter().parse(template) if name)
 

@@ -5,6 +5,7 @@ All of it is about our own mistakes: what a customer may send is limited long be
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from wharfage.adapters.rows import Change, PutItem
@@ -48,9 +49,15 @@ def changes_of(actions: Sequence[Action]) -> list[Change]:
     return changes
 
 
+def check_key(key: Key[Any]) -> None:
+    """Assert that every store can have an item of this key."""
+    _require(key.table in TABLES, f"no table {key.table}")
+    _check_key_part(key.partition, PARTITION_BYTES_MAX)
+    _check_key_part(key.sort, SORT_BYTES_MAX)
+
+
 def check_item(key: Key[Any], item: Item) -> None:
-    """Assert that an item fits into its table, its indexes and 400 KB."""
-    _check_key(key)
+    """Assert that attributes fit into an item and its indexes: together into 400 KB."""
     size = _attributes_bytes(item)
     if size > ITEM_BYTES_MAX:
         raise AssertionError(f"{key} has {size} bytes")
@@ -64,7 +71,7 @@ def check_value(value: Any, *, depth: int = 0) -> int:
     """Assert that a value can be stored as it is, and return its size in bytes."""
     match value:
         case str():
-            return _text_bytes(value)
+            return len(value) if value.isascii() else _text_bytes(value)
         case bool():
             return 1
         case int():
@@ -88,7 +95,7 @@ def _attributes_bytes(attributes: Mapping[str, Any], *, depth: int = 0) -> int:
     _require("" not in attributes, "an empty name")
     size = 0
     for name, value in attributes.items():
-        size += _text_bytes(name) + check_value(value, depth=depth)
+        size += _name_bytes(name) + check_value(value, depth=depth)
     return size
 
 
@@ -96,9 +103,10 @@ def _change(action: Action) -> Change:
     when = tuple(_condition(condition) for condition in action.when)
     if isinstance(action, Put):
         key, item = encode(action.record)
+        check_key(key)
         check_item(key, item)
         return PutItem(key=key, item=item, when=when)
-    _check_key(action.key)
+    check_key(action.key)
     if isinstance(action, Check):
         _require(bool(when), "a check without a condition")
     if isinstance(action, Update):
@@ -140,12 +148,6 @@ def _condition(condition: Condition) -> Condition:
     return condition
 
 
-def _check_key(key: Key[Any]) -> None:
-    _require(key.table in TABLES, f"no table {key.table}")
-    _check_key_part(key.partition, PARTITION_BYTES_MAX)
-    _check_key_part(key.sort, SORT_BYTES_MAX)
-
-
 def _check_key_part(value: Any, limit: int) -> None:
     _require(isinstance(value, str), "a key is text")
     _require(value != "", "an empty key")
@@ -155,9 +157,12 @@ def _check_key_part(value: Any, limit: int) -> None:
 
 def _text_bytes(text: str) -> int:
     try:
-        return len(text) if text.isascii() else len(text.encode())
+        return len(text.encode())
     except UnicodeEncodeError as error:
         raise AssertionError("text that UTF-8 cannot write") from error
+
+
+_name_bytes = lru_cache(maxsize=1024)(_text_bytes)  # Most names are those of the schema.
 
 
 def _require(condition: bool, mistake: str) -> None:

@@ -121,10 +121,8 @@ def _move_kind(
 
 
 def _due(ports: Ports, kind: str, now: datetime) -> Iterator[Key[Any]]:
-    for number in range(_KINDS[kind].due):
-        yield from ports.store.nominate(
-            _KINDS[kind], DUE, due_partition(kind, number), until=now, limit=limits.SWEEP_PAGE
-        )
+    for part in _PARTS[kind]:
+        yield from ports.store.nominate(_KINDS[kind], DUE, part, until=now, limit=limits.SWEEP_PAGE)
 
 
 def _moved_on(
@@ -275,6 +273,10 @@ _KINDS: Mapping[str, Kind[Any]] = {
         USAGE,
         INVOICE,
     )
+}
+_PARTS: Mapping[str, tuple[str, ...]] = {
+    kind.name: tuple(due_partition(kind.name, number) for number in range(kind.due))
+    for kind in _KINDS.values()
 }
 _MOVERS: Mapping[str, Callable[[Ports, Any], None]] = {
     JOB.name: _move_job,
