@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 
 from infrastructure.local.keys import keys
 from infrastructure.local.sandbox.signing import Keys, text_of
-from infrastructure.local.stack import APP_ID, SELLER_ID
+from infrastructure.local.sandboxes import APP_ID, SELLER_ID
 from wharfage.adapters import rsa_keys
 from wharfage.adapters.alipay import AlipayChannel
 from wharfage.adapters.alipay.notify import signed_text

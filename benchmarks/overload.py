@@ -34,7 +34,7 @@ from benchmarks.support import CALL_SECONDS
 from infrastructure.local.keys import keys
 from infrastructure.local.lanes import RETRY_SECONDS, Lanes
 from infrastructure.local.sandbox.signing import Keys, text_of
-from infrastructure.local.stack import APP_ID, SELLER_ID
+from infrastructure.local.sandboxes import APP_ID, SELLER_ID
 from infrastructure.setup.layout import ROOT
 from wharfage import schema, wiring
 from wharfage.adapters.embedded import file_store

@@ -1,4 +1,4 @@
-"""The stand-in for Alipay that a local stack runs: a cashier, and a control for what goes wrong.
+"""A stand-in for a channel that a local stack runs: a cashier, and a control for what goes wrong.
 
 It is on this machine, and says that it is what it is; nothing else is ever asked to pay.
 """
@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from wharfage_client.errors import LocalError, NotTheApi, Unreachable
 from wharfage_client.transport import Answer, Call, Transport, checked, loopback
+
+_CASHIER = "/cashier/"
 
 
 class Sandbox:
@@ -23,7 +25,7 @@ class Sandbox:
     def at(cls, url: str) -> Self:
         """Find the stand-in behind an address, such as that of a page to pay at.
 
-        Raises: LocalError, where there is none: Alipay itself is not asked for anything.
+        Raises: LocalError, where there is none: a channel itself is not asked for anything.
         """
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
@@ -41,10 +43,12 @@ class Sandbox:
         Raises: LocalError, Unreachable.
         """
         parts = urlsplit(url)
-        answer = self._send(Call(method="GET", path=f"{parts.path}?{parts.query}"))
-        cashier = answer.headers.get("location", "")
-        if answer.status != 302 or not cashier.startswith("/cashier/"):
-            raise LocalError("sandbox_refused", status=answer.status)
+        cashier = parts.path
+        if not cashier.startswith(_CASHIER):
+            answer = self._send(Call(method="GET", path=f"{parts.path}?{parts.query}"))
+            cashier = answer.headers.get("location", "")
+            if answer.status != 302 or not cashier.startswith(_CASHIER):
+                raise LocalError("sandbox_refused", status=answer.status)
         self._taken(self._send(Call(method="GET", path=cashier)), 200)
         return cashier
 

@@ -128,7 +128,8 @@ def _welcome(stack: Stack) -> str:
     lines = [
         "",
         f"  Wharfage is up at     {stack.url}",
-        f"  Alipay sandbox at     {stack.sandbox_url}",
+        f"  Alipay sandbox at     {stack.sandboxes.alipay_url}",
+        f"  WeChat Pay, cards at  {stack.sandboxes.wechat_url}, {stack.sandboxes.stripe_url}",
         f"  Images to run         wharfage/demo:latest, {stack.registry_image}",
     ]
     if stack.operator_code.exists():

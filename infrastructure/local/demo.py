@@ -78,7 +78,7 @@ def start(stack: Stack, *, say: Say) -> None:
         _await_up(stack, lambda: running(stack.paths) is not None)
         say(f"The stack is up already at {stack.url}.")
         return
-    say("Starting the stack: engine, registry, queues, Alipay sandbox, API, agent ...")
+    say("Starting the stack: engine, registry, queues, payment sandboxes, API, agent ...")
     stack.up_mark.unlink(missing_ok=True)
     with _log(stack).open("ab") as output:
         child = subprocess.Popen(
@@ -159,7 +159,7 @@ class _Customer:
             text=True,
         )
         assert child.stdout is not None
-        cashier = re.compile(re.escape(self.stack.sandbox_url) + r"/cashier/[\w-]+")
+        cashier = re.compile(re.escape(self.stack.sandboxes.alipay_url) + r"/cashier/[\w-]+")
         paid = False
         with child:
             for line in child.stdout:

@@ -1,8 +1,9 @@
 """The secrets of this machine's stack, made once, each in a file that only its owner can read.
 
-On AWS the same secrets are in SSM and KMS. Here they are: two RSA pairs (ours towards Alipay, and
-the sandbox's towards us), the secret that signs access tokens, and the envelope key of customers'
-secrets. Losing the envelope key loses those secrets; `backup` must copy it.
+On AWS the same secrets are in SSM and KMS. Here they are: RSA pairs (ours towards Alipay and WeChat
+Pay, and each sandbox's towards us), what WeChat Pay's and Stripe's sandboxes share with us, the
+secret that signs access tokens, and the envelope key of customers' secrets. Losing the envelope key
+loses those secrets; `backup` must copy it.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ from infrastructure.local.paths import made
 #: What Alipay's RSA2 asks for.
 RSA_BITS = 2048
 SECRET_BYTES = 32
+V3_KEY_BYTES = 32  #: What WeChat Pay encrypts its notifies with.
 
 
 class KeyExposed(Exception):
@@ -27,12 +29,17 @@ class KeyExposed(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Keys:
-    """The files. RSA keys are PEM; the two secrets are 64 hexadecimal digits without a newline."""
+    """The files. RSA keys are PEM; the other secrets are one line of text without a newline."""
 
     app_private: Path
     app_public: Path
     sandbox_private: Path
     sandbox_public: Path
+    wechat_private: Path
+    wechat_public: Path
+    wechat_v3_key: Path  #: 32 characters.
+    stripe_secret_key: Path
+    stripe_webhook_secret: Path
     jwt_secret: Path
     envelope_key: Path
 
@@ -48,13 +55,22 @@ def keys(folder: Path) -> Keys:
         app_public=folder / "app-public.pem",
         sandbox_private=folder / "sandbox-private.pem",
         sandbox_public=folder / "sandbox-public.pem",
+        wechat_private=folder / "wechat-private.pem",
+        wechat_public=folder / "wechat-public.pem",
+        wechat_v3_key=folder / "wechat-v3-key",
+        stripe_secret_key=folder / "stripe-secret-key",
+        stripe_webhook_secret=folder / "stripe-webhook-secret",
         jwt_secret=folder / "jwt-secret",
         envelope_key=folder / "envelope-key",
     )
     _pair(found.app_private, found.app_public)
     _pair(found.sandbox_private, found.sandbox_public)
-    _secret(found.jwt_secret)
-    _secret(found.envelope_key)
+    _pair(found.wechat_private, found.wechat_public)
+    _secret(found.wechat_v3_key, secrets.token_hex(V3_KEY_BYTES // 2))
+    _secret(found.stripe_secret_key, f"sk_test_{secrets.token_hex(SECRET_BYTES)}")
+    _secret(found.stripe_webhook_secret, f"whsec_{secrets.token_hex(SECRET_BYTES)}")
+    _secret(found.jwt_secret, secrets.token_hex(SECRET_BYTES))
+    _secret(found.envelope_key, secrets.token_hex(SECRET_BYTES))
     return found
 
 
@@ -80,9 +96,9 @@ def _pair(private: Path, public: Path) -> None:
         _write(public, derived)
 
 
-def _secret(file: Path) -> None:
+def _secret(file: Path, fresh: str) -> None:
     if not file.exists():
-        _write(file, secrets.token_hex(SECRET_BYTES).encode())
+        _write(file, fresh.encode())
     _check(file)
 
 

@@ -1,6 +1,6 @@
 """The product on one machine: what runs, in which order, and with which settings.
 
-    engine, registry, emulator (SQS, STS), Alipay sandbox, gateway, agent
+    engine, registry, emulator (SQS, STS), sandboxes of the channels, gateway, agent
 
 Each is a child of the supervisor. The engine is left out where one runs already, and the registry
 where its program is not installed.
@@ -22,6 +22,7 @@ from infrastructure.local.paths import Paths, made
 from infrastructure.local.ports import LOOPBACK, Ports
 from infrastructure.local.process import Command, environment
 from infrastructure.local.registry import RegistryMissing, answers
+from infrastructure.local.sandboxes import Sandboxes
 from infrastructure.local.supervisor import running
 from infrastructure.setup.layout import ROOT
 from wharfage import wiring
@@ -33,8 +34,6 @@ from wharfage.settings import Settings, read
 
 GATEWAY_PORT = 8080  #: Preferred; another one is taken when this one is not free.
 SCHEDULE_SECONDS = 2
-APP_ID = "2021000000000000"
-SELLER_ID = "2088000000000000"
 REGISTRY_IMAGE = ("demo/hello", "1")
 
 
@@ -55,7 +54,6 @@ class Stack:
         self._say = say
         self._emulator = Emulator(port=self._port("emulator"))
         self._registry_port = self._port("registry")
-        self._sandbox_port = self._port("sandbox")
         self._gateway_port = self._port("gateway", preferred=GATEWAY_PORT)
 
     def _port(self, name: str, *, preferred: int | None = None) -> int:
@@ -69,10 +67,17 @@ class Stack:
         """Where the API is."""
         return f"http://{LOOPBACK}:{self._gateway_port}"
 
-    @property
-    def sandbox_url(self) -> str:
-        """Where the Alipay sandbox is."""
-        return f"http://{LOOPBACK}:{self._sandbox_port}"
+    @cached_property
+    def sandboxes(self) -> Sandboxes:
+        """The sandboxes of the payment channels."""
+        return Sandboxes(
+            folder=self.paths.stack,
+            keys=self.keys,
+            alipay_port=self._port("sandbox"),
+            wechat_port=self._port("wechat"),
+            stripe_port=self._port("stripe"),
+            api_url=self.url,
+        )
 
     @property
     def emulator_endpoint(self) -> str:
@@ -138,7 +143,7 @@ class Stack:
             *own,
             *self._registry(),
             emulator(self.paths, self._emulator),
-            self._sandbox(),
+            self.sandboxes.command(),
             self._gateway(),
             self.agent.command(),
         ]
@@ -199,22 +204,6 @@ class Stack:
         """The demo image as it is pulled from the loopback registry."""
         return f"{registry.name(self._registry_port)}/{REGISTRY_IMAGE[0]}:{REGISTRY_IMAGE[1]}"
 
-    def _sandbox(self) -> Command:
-        return Command(
-            name="sandbox",
-            argv=(
-                *(sys.executable, "-m", "infrastructure.local.sandbox"),
-                *("--port", str(self._sandbox_port)),
-                *("--state", str(self.paths.stack / "sandbox.sqlite3")),
-                *("--app-id", APP_ID, "--seller-id", SELLER_ID),
-                *("--private-key", str(self.keys.sandbox_private)),
-                *("--merchant-public-key", str(self.keys.app_public)),
-            ),
-            cwd=ROOT,
-            env=environment(),
-            ready=lambda: answers(self._sandbox_port, "/control/health"),
-        )
-
     def _gateway(self) -> Command:
         return Command(
             name="gateway",
@@ -247,9 +236,5 @@ class Stack:
             "HOST_ROLE_ARN": self._emulator.role_arn,
             "POOLS": "default",
             "REGISTRIES": f"docker.io,{registry.name(self._registry_port)}",
-            "ALIPAY_APP_ID": APP_ID,
-            "ALIPAY_SELLER_ID": SELLER_ID,
-            "ALIPAY_GATEWAY": f"{self.sandbox_url}/gateway.do",
-            "ALIPAY_APP_PRIVATE_KEY_FILE": str(self.keys.app_private),
-            "ALIPAY_PUBLIC_KEY_FILE": str(self.keys.sandbox_public),
+            **self.sandboxes.environ(),
         }

@@ -167,8 +167,8 @@ class Customer:
 
     def _top_up(self) -> None:
         """Pay an order, and do not wait for the credit."""
-        fen = self.chance.choice(TOPUP_FEN)
-        order = self.persist("POST", "/v1/orders", {"amount_fen": fen}, key=secrets.token_hex(8))
+        body = {"amount_fen": self.chance.choice(TOPUP_FEN), "channel": "alipay"}
+        order = self.persist("POST", "/v1/orders", body, key=secrets.token_hex(8))
         number = order.body["id"]
         paying = self.persist("POST", f"/v1/orders/{number}/pay", {"method": "qr"})
         deadline = time.monotonic() + TRIES_SECONDS

@@ -265,7 +265,7 @@ class Injector:
 
         def ask() -> bool:
             with contextlib.suppress(*AWAY):
-                found.append(_ask(self.parts.stack.stack.sandbox_url, path, body))
+                found.append(_ask(self.parts.stack.stack.sandboxes.alipay_url, path, body))
             return bool(found)
 
         assert wait_for(ask, seconds=90, every=0.3) is not None, "the sandbox does not answer"

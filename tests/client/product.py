@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.local.sandbox.__main__ import Running
+from infrastructure.local.sandbox.stand_ins import Running
 from tests.client.conftest import Result, Run
 from tests.fixtures.alipay import sandbox, settings
 from tests.fixtures.harbour import Harbour, Person

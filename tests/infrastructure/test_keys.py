@@ -20,7 +20,7 @@ def test_keys_are_made_once_and_kept(tmp_path):
     keys(tmp_path / "keys")
 
     assert content(tmp_path / "keys") == first
-    assert len(first) == 6
+    assert len(first) == 11
 
 
 def test_two_machines_have_different_keys(tmp_path):

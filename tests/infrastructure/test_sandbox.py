@@ -355,19 +355,23 @@ def test_it_runs_as_a_program_until_it_is_told_to_end(tmp_path, merchant):
     private, public = tmp_path / "private.pem", tmp_path / "public.pem"
     private.write_text(pair("alipay").private_pem)
     public.write_text(pair("merchant").public_pem)
-    command = [
-        sys.executable, "-m", "infrastructure.local.sandbox", "--port", "0",
-        "--state", str(tmp_path / "state" / "s.sqlite3"), "--app-id", APP_ID,
-        "--seller-id", SELLER, "--private-key", str(private),
-        "--merchant-public-key", str(public), "--schedule", "0.1,0.2",
-    ]  # fmt: skip
+    played = {
+        "alipay": {
+            "port": 0, "state": str(tmp_path / "state" / "s.sqlite3"), "schedule": [0.1, 0.2],
+            "app_id": APP_ID, "seller_id": SELLER,
+            "private_key": str(private), "merchant_public_key": str(public),
+        },
+    }  # fmt: skip
+    file = tmp_path / "sandbox.json"
+    file.write_text(json.dumps(played))
     process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
-    )
+        [sys.executable, "-m", "infrastructure.local.sandbox", str(file)],
+        stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
     assert process.stderr is not None
     try:
         line = process.stderr.readline()
-        assert "listening on http://127.0.0.1:" in line
+        assert "alipay listening on http://127.0.0.1:" in line
         there = There(line.split()[-1], merchant)
         there.pay(there.order())
         assert there.told(1)

@@ -8,7 +8,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from infrastructure.local.sandbox.signing import Keys, text_of
-from infrastructure.local.stack import APP_ID, SELLER_ID
+from infrastructure.local.sandboxes import APP_ID, SELLER_ID
 from tests.fixtures.stack import Caller, RunningStack, running
 
 

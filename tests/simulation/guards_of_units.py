@@ -53,7 +53,7 @@ UNITS = (
     ),
     Mutation(
         "a month is open until its end", _DOMAIN + "membership:open_month",
-        "not membership.anchor <= now < membership.ends_at", "not membership.anchor <= now",
+        "membership is None or now >= membership.ends_at", "membership is None",
     ),
     Mutation(
         "write-off waits for what is held", _CONTROL + "memberships:lapse",

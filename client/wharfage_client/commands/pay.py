@@ -61,9 +61,9 @@ def trigger(ctx: click.Context, /, *, order: str, at: str | None, **how: Any) ->
     found = _order(cli, order)
     story = Story(cli, found["id"])
     story.tell("order", state=found["state"], amount=yuan(found["amount_fen"]))
-    url = cli.client.orders.pay(found["id"], method="page")["url"]
-    with closing(_at(at or url or "")) as sandbox:
-        cashier = sandbox.bring(url or "")
+    url = _page(cli, found)
+    with closing(_at(at or url)) as sandbox:
+        cashier = sandbox.bring(url)
         if faults := _faults(how):
             sandbox.wish(found["id"], faults)
             story.tell("wished", faults=", ".join(map(_fault, faults.items())))
@@ -193,10 +193,18 @@ def _order(cli: Cli, prefix: str) -> Order:
 def _sandbox(cli: Cli, order: Order, at: str | None) -> "Sandbox":
     """Find the sandbox: only the page of an open order says where it is. Raises: LocalError."""
     if at is None and order["state"] == "open":
-        at = cli.client.orders.pay(order["id"], method="page")["url"]
+        at = _page(cli, order)
     if at is None:
         raise LocalError("no_sandbox", id=order["id"])
     return _at(at)
+
+
+def _page(cli: Cli, order: Order) -> str:
+    """Ask where an open order is paid: by a page, or by what a QR code says."""
+    ways = {each["name"]: each["methods"] for each in cli.client.orders.channels()}
+    method = "page" if "page" in ways.get(order["channel"], ()) else "qr"
+    pay = cli.client.orders.pay(order["id"], method=method)
+    return pay["url"] or pay["qr_text"] or ""
 
 
 def _at(url: str) -> "Sandbox":

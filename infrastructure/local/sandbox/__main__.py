@@ -1,130 +1,163 @@
-"""Runs the stand-in: `python -m infrastructure.local.sandbox --port N --state FILE ...`."""
+"""Runs the stand-ins: `python -m infrastructure.local.sandbox FILE`.
+
+The file is JSON: what each channel that is to be played needs, by its name.
+"""
 
 import argparse
 import logging
 import signal
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from socketserver import ThreadingMixIn
-from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from types import FrameType
 
-from infrastructure.local.sandbox.app import Sandbox
-from infrastructure.local.sandbox.gateway import Gateway
-from infrastructure.local.sandbox.notices import Notices
-from infrastructure.local.sandbox.sender import SCHEDULE, Sender
+import msgspec
+
+from infrastructure.local.sandbox import stand_ins
+from infrastructure.local.sandbox.sender import SCHEDULE
 from infrastructure.local.sandbox.signing import Keys
-from infrastructure.local.sandbox.trades import Trades
-
-HOST = "127.0.0.1"
+from infrastructure.local.sandbox.stand_ins import Running
+from infrastructure.local.sandbox.wechat_payers import Merchant
 
 logger = logging.getLogger("sandbox")
 
 
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-    request_queue_size = 64
+class Common(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every stand-in needs."""
+
+    port: int  #: 0 for any.
+    state: Path  #: Its SQLite file.
+    schedule: tuple[float, ...] = SCHEDULE  #: Seconds between the sends of a notify.
 
 
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's name
-        """Say nothing: a request's URL holds what a buyer bought."""
+class AlipayParts(Common, frozen=True, kw_only=True):
+    """Alipay: who the merchant is. Keys are PEM files."""
+
+    app_id: str
+    seller_id: str
+    private_key: Path
+    merchant_public_key: Path
 
 
-@dataclass(kw_only=True)
-class Running:
-    """A stand-in that answers on a port, until it is stopped."""
+class WechatParts(Common, frozen=True, kw_only=True):
+    """WeChat Pay: who the merchant is. Keys are PEM files, the last one is 32 characters."""
 
-    server: WSGIServer
-    notices: Sender
-
-    @property
-    def url(self) -> str:
-        """Where it is."""
-        return f"http://{HOST}:{self.server.server_port}"
-
-    def serve(self) -> None:
-        """Answer until stopped."""
-        self.notices.start()
-        try:
-            self.server.serve_forever(poll_interval=0.1)
-        finally:
-            self.server.server_close()
-            self.notices.stop()
-
-    def stop(self) -> None:
-        """End `serve`, from another thread."""
-        self.server.shutdown()
+    app_id: str
+    merchant_id: str
+    serial: str
+    public_key_id: str
+    private_key: Path
+    merchant_public_key: Path
+    v3_key: Path
 
 
-def prepare(
-    *,
-    port: int,
-    state: Path,
-    keys: Keys,
-    app_id: str,
-    seller_id: str,
-    schedule: Sequence[float] = SCHEDULE,
-) -> Running:
-    """Bind the port (0 for any) and put the parts together."""
-    trades = Trades(state)
-    notices = Notices(trades, keys, app_id=app_id, seller_id=seller_id, schedule=schedule)
-    server = bound(port)
-    gateway = Gateway(
-        trades=trades,
-        notices=notices,
-        keys=keys,
-        app_id=app_id,
-        seller_id=seller_id,
-        base_url=f"http://{HOST}:{server.server_port}",
-    )
-    server.set_app(Sandbox(gateway))
-    return Running(server=server, notices=notices)
+class StripeParts(Common, frozen=True, kw_only=True):
+    """Stripe: the files of its two secrets, and where its events go."""
+
+    secret_key: Path
+    webhook_secret: Path
+    webhook_url: str
 
 
-def bound(port: int) -> WSGIServer:
-    """Bind a port (0 for any) before there is an application, which has to know the port."""
-    return make_server(HOST, port, _unready, server_class=_Server, handler_class=_Quiet)
+class Parts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which channels are played."""
 
-
-def _unready(environ: Any, start: Any) -> list[bytes]:
-    raise AssertionError("requests are answered only after the application was set")
+    alipay: AlipayParts
+    wechat: WechatParts | None = None
+    stripe: StripeParts | None = None
 
 
 def main() -> None:
-    """Read the arguments and serve until SIGTERM or SIGINT."""
+    """Read the file and serve until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="sandbox", description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--state", type=Path, required=True, help="SQLite file")
-    parser.add_argument("--app-id", required=True)
-    parser.add_argument("--seller-id", required=True)
-    parser.add_argument("--private-key", type=Path, required=True, help="Alipay's, PEM")
-    parser.add_argument("--merchant-public-key", type=Path, required=True, help="PEM")
-    parser.add_argument(
-        "--schedule",
-        type=lambda text: tuple(float(part) for part in text.split(",")),
-        default=SCHEDULE,
-        help="seconds between sends of a notify, parted by commas",
-    )
-    given = parser.parse_args()
+    parser.add_argument("file", type=Path)
+    given = parser.parse_args().file.read_bytes()
+    parts = msgspec.json.decode(given, type=Parts, dec_hook=lambda _, text: Path(text))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    running = prepare(
-        port=given.port,
-        state=given.state,
-        keys=Keys.read(
-            private_key=given.private_key, merchant_public_key=given.merchant_public_key
-        ),
-        app_id=given.app_id,
-        seller_id=given.seller_id,
-        schedule=given.schedule,
-    )
+    ended = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        ended.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        # `shutdown` waits for the loop that this very thread runs, so another one calls it.
-        signal.signal(number, lambda *_: threading.Thread(target=running.stop).start())
-    logger.info("listening on %s", running.url)
-    running.serve()
+        signal.signal(number, end)
+    found = prepared(parts)
+    threads = [threading.Thread(target=_serving(each, ended.set)) for each in found.values()]
+    for thread in threads:
+        thread.start()
+    for name, each in found.items():
+        logger.info("%s listening on %s", name, each.url)
+    ended.wait()
+    for each in found.values():
+        each.stop()
+    for thread in threads:
+        thread.join()
+
+
+def prepared(parts: Parts) -> dict[str, Running]:
+    """Bind the ports and put the channels together, by name."""
+    found = {"alipay": _alipay(parts.alipay)}
+    if parts.wechat is not None:
+        found["wechat"] = _wechat(parts.wechat)
+    if parts.stripe is not None:
+        found["stripe"] = _stripe(parts.stripe)
+    return found
+
+
+def _serving(running: Running, over: Callable[[], None]) -> Callable[[], None]:
+    """Serve in a thread; when one ends, whatever the reason, all are over."""
+
+    def serve() -> None:
+        try:
+            running.serve()
+        finally:
+            over()
+
+    return serve
+
+
+def _alipay(parts: AlipayParts) -> Running:
+    return stand_ins.alipay(
+        port=parts.port,
+        state=parts.state,
+        keys=Keys.read(
+            private_key=parts.private_key, merchant_public_key=parts.merchant_public_key
+        ),
+        app_id=parts.app_id,
+        seller_id=parts.seller_id,
+        schedule=parts.schedule,
+    )
+
+
+def _wechat(parts: WechatParts) -> Running:
+    running, _ = stand_ins.wechat(
+        port=parts.port,
+        state=parts.state,
+        keys=Keys.read(
+            private_key=parts.private_key, merchant_public_key=parts.merchant_public_key
+        ),
+        merchant=Merchant(
+            app_id=parts.app_id,
+            merchant_id=parts.merchant_id,
+            serial=parts.serial,
+            public_key_id=parts.public_key_id,
+            v3_key=parts.v3_key.read_text(),
+        ),
+        schedule=parts.schedule,
+    )
+    return running
+
+
+def _stripe(parts: StripeParts) -> Running:
+    running, _ = stand_ins.stripe(
+        port=parts.port,
+        state=parts.state,
+        secret_key=parts.secret_key.read_text(),
+        webhook_secret=parts.webhook_secret.read_text(),
+        webhook_url=parts.webhook_url,
+        schedule=parts.schedule,
+    )
+    return running
 
 
 if __name__ == "__main__":

@@ -11,7 +11,15 @@ from infrastructure.local.sandbox import pages
 from infrastructure.local.sandbox.gateway import BROUGHT, Declined, Gateway
 from infrastructure.local.sandbox.refunds import Lost, NotRefunded
 from infrastructure.local.sandbox.sender import Sender
-from infrastructure.local.sandbox.trades import FINISHED, SUCCESS, WAITING, Faults, Trade, Trades
+from infrastructure.local.sandbox.trades import (
+    FINISHED,
+    SUCCESS,
+    WAITING,
+    Faults,
+    NotifyFaults,
+    Trade,
+    Trades,
+)
 
 Start = Callable[[str, list[tuple[str, str]]], object]
 
@@ -67,8 +75,16 @@ class Desk(Protocol):
 class Counter:
     """A WSGI application with a cashier and a control, and with the routes of one gateway."""
 
-    def __init__(self, gateway: Desk, routes: Sequence[Route]) -> None:
+    def __init__(
+        self,
+        gateway: Desk,
+        routes: Sequence[Route],
+        *,
+        faults: type[NotifyFaults] = NotifyFaults,
+    ) -> None:
+        """*faults* are those that the gateway plays; others are refused."""
         self._gateway = gateway
+        self._played = faults
         self._routes: tuple[Route, ...] = (
             *routes,
             ("GET", re.compile(r"/cashier/([\w-]+)"), self._cashier),
@@ -146,13 +162,13 @@ class Counter:
         return _json(self._gateway.trades.faults)
 
     def _set_faults(self, environ: dict[str, Any]) -> Reply:
-        faults = _given_faults(environ)
+        faults = self._given_faults(environ)
         self._gateway.trades.set_faults(faults)
         return _json(faults)
 
     def _wish_faults(self, environ: dict[str, Any], order_no: str) -> Reply:
         """Have something go wrong with one order, once."""
-        trade, faults = self._trade(order_no), _given_faults(environ)
+        trade, faults = self._trade(order_no), self._given_faults(environ)
         whole_days = [name for name in faults.__struct_fields__ if name.startswith("bill_")]
         if any(getattr(faults, name) for name in whole_days):
             return _json({"error": "a bill is not one order's"}, "422 Unprocessable Content")
@@ -187,6 +203,13 @@ class Counter:
                 gateway.notices.again(order_no)
         return self._show_trade(environ, order_no)
 
+    def _given_faults(self, environ: dict[str, Any]) -> Faults:
+        try:
+            given = msgspec.json.decode(_json_body(environ), type=self._played)
+        except msgspec.DecodeError as error:
+            raise _json({"error": str(error)}, "422 Unprocessable Content") from None
+        return Faults(**msgspec.structs.asdict(given))
+
     def _trade(self, order_no: str) -> Trade:
         trade = self._gateway.trades.find(order_no=order_no, now=self._gateway.now())
         if trade is None:
@@ -207,7 +230,7 @@ class Sandbox(Counter):
             ("GET", re.compile(r"/bill/([\w.-]+)"), self._bill),
             ("POST", re.compile(r"/control/trades/(\w+)/refund"), self._refund),
         )
-        super().__init__(gateway, routes)
+        super().__init__(gateway, routes, faults=Faults)
 
     def _gateway_get(self, environ: dict[str, Any]) -> Reply:
         return self._gateway_reply(form_fields(environ.get("QUERY_STRING", "")))
@@ -261,13 +284,6 @@ class Sandbox(Counter):
         except NotRefunded as refusal:
             return _json({"error": refusal.sub_code}, "409 Conflict")
         return self._show_trade(environ, order_no)
-
-
-def _given_faults(environ: dict[str, Any]) -> Faults:
-    try:
-        return msgspec.json.decode(_json_body(environ), type=Faults)
-    except msgspec.DecodeError as error:
-        raise _json({"error": str(error)}, "422 Unprocessable Content") from None
 
 
 def form_fields(text: str) -> dict[str, str]:

@@ -34,8 +34,8 @@ WAITING, SUCCESS = "WAIT_BUYER_PAY", "TRADE_SUCCESS"
 FINISHED, CLOSED = "TRADE_FINISHED", "TRADE_CLOSED"
 
 
-class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What goes wrong on purpose: from now on, or once, when it is wished for one order."""
+class NotifyFaults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What goes wrong with notifies on purpose, with every channel."""
 
     repeat: int = 0  #: Every notify is sent so many times more, at once.
     reorder: float = 0.0  #: Every notify waits for a random time up to so many seconds.
@@ -44,11 +44,16 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tamper: bool = False  #: The amount is changed after signing.
     wrong_amount: bool = False  #: Another amount is signed.
     wrong_seller: bool = False  #: Another seller is signed.
+    twice: bool = False  #: Every payment is made a second time, under another trade number.
+
+
+class Faults(NotifyFaults, frozen=True, kw_only=True):
+    """What goes wrong on purpose: from now on, or once, when it is wished for one order."""
+
     query_lost: int = 0  #: So many questions about a trade are not answered.
     refund_lost: int = 0  #: So many refunds are made, and nothing is answered.
     refund_unheard: int = 0  #: So many refunds are not made, and nothing is answered.
     refund_braced: int = 0  #: So many answers to refunds have a brace that breaks their reading.
-    twice: bool = False  #: Every payment is made a second time, under another trade number.
     bill_late: bool = False  #: No day has a bill yet.
     bill_missing: int = 0  #: A bill leaves so many of its rows out.
     bill_extra: int = 0  #: A bill has so many rows of orders that nobody made.

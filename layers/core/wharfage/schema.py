@@ -114,59 +114,38 @@ ACCOUNT = Kind(
     name="account", record=Account, table="accounts", partition="{id}", sort="account", due=BUSY
 )
 DIRECTORY = Kind(
-    name="directory",
-    record=DirectoryEntry,
-    table="accounts",
-    partition="directory",
+    name="directory", record=DirectoryEntry, table="accounts", partition="directory",
     sort="{account}",
-)
+)  # fmt: skip
 EMAIL = Kind(
     name="email", record=EmailClaim, table="accounts", partition="email#{email}", sort="email"
 )
 SESSION = Kind(
-    name="session",
-    record=Session,
-    table="accounts",
-    partition="{account}",
-    sort="session#{id}",
+    name="session", record=Session, table="accounts", partition="{account}", sort="session#{id}",
     ttl="expires_at",
-)
+)  # fmt: skip
 KEY = Kind(
-    name="key",
-    record=KeyRecord,
-    table="accounts",
-    partition="{account}",
+    name="key", record=KeyRecord, table="accounts", partition="{account}",
     sort="key#{operation}#{key}",
-)
+)  # fmt: skip
 OPERATOR_CODE = Kind(
     name="operator_code", record=OperatorCode, table="accounts", partition="operator", sort="code"
 )
 RATE = Kind(
-    name="rate",
-    record=RateWindow,
-    table="accounts",
-    partition="rate#{action}#{principal}",
-    sort="{window}",
-    ttl="expires_at",
-)
+    name="rate", record=RateWindow, table="accounts", partition="rate#{action}#{principal}",
+    sort="{window}", ttl="expires_at",
+)  # fmt: skip
 FLOW = Kind(
-    name="flow",
-    record=OrderFlow,
-    table="accounts",
-    partition="{account}",
-    sort="flow#{window}",
+    name="flow", record=OrderFlow, table="accounts", partition="{account}", sort="flow#{window}",
     ttl="expires_at",
-)
+)  # fmt: skip
 
 BALANCE = Kind(name="balance", record=Balance, table="money", partition="{account}", sort="balance")
 ENTRY = Kind(
-    name="entry",
-    record=Entry,
-    table="money",
-    partition="{account}",
+    name="entry", record=Entry, table="money", partition="{account}",
     sort="entry#{code}#{reference}",
     timeline=("{account}#entries", "{posted_at}#{code}#{reference}"),
-)
+)  # fmt: skip
 CARRIED = Kind(
     name="carried", record=Carried, table="money", partition="{account}", sort="carried#{at}"
 )
@@ -174,39 +153,22 @@ USAGE = Kind(
     name="usage", record=Usage, table="money", partition="{account}", sort="usage", due=BUSY
 )
 SPEND = Kind(
-    name="spend",
-    record=Spend,
-    table="accounts",
-    partition="{account}",
-    sort="spend#{day}",
+    name="spend", record=Spend, table="accounts", partition="{account}", sort="spend#{day}",
     ttl="expires_at",
-)
+)  # fmt: skip
 HOLD = Kind(name="hold", record=Hold, table="money", partition="{account}", sort="hold#{id}")
 MEMBERSHIP = Kind(
-    name="membership",
-    record=Membership,
-    table="money",
-    partition="{account}",
-    sort="membership",
+    name="membership", record=Membership, table="money", partition="{account}", sort="membership",
     due=1,
-)
+)  # fmt: skip
 PERIOD = Kind(
-    name="period",
-    record=QuotaPeriod,
-    table="money",
-    partition="{account}",
-    sort="period#{starts_at}",
-    due=1,
-)
+    name="period", record=QuotaPeriod, table="money", partition="{account}",
+    sort="period#{starts_at}", due=1,
+)  # fmt: skip
 ORDER = Kind(
-    name="order",
-    record=Order,
-    table="money",
-    partition="{id}",
-    sort="order",
-    due=BUSY,
+    name="order", record=Order, table="money", partition="{id}", sort="order", due=BUSY,
     timeline=("{account}#orders", "{created_at}#{id}"),
-)
+)  # fmt: skip
 REVIEW = Kind(
     name="review", record=ReviewEntry, table="money", partition="reviews", sort="{asked_at}#{order}"
 )
@@ -220,46 +182,28 @@ PAYMENT = Kind(
     timeline=("payments#{channel}#{recorded_at:.10}", "{recorded_at}#{order}#{trade_no}"),
 )
 TRADE = Kind(
-    name="trade",
-    record=TradeBinding,
-    table="money",
-    partition="trade#{channel}#{trade_no}",
+    name="trade", record=TradeBinding, table="money", partition="trade#{channel}#{trade_no}",
     sort="trade",
-)
+)  # fmt: skip
 RECONCILIATION = Kind(
-    name="reconciliation",
-    record=Reconciliation,
-    table="money",
-    partition="reconciliation",
-    sort="{day}#{channel}",
-    due=1,
-)
+    name="reconciliation", record=Reconciliation, table="money", partition="reconciliation",
+    sort="{day}#{channel}", due=1,
+)  # fmt: skip
 BREAK = Kind(
     name="break", record=Break, table="money", partition="breaks#{channel}#{day}", sort="{id}"
 )
 BILLED = Kind(
-    name="billed",
-    record=Billed,
-    table="money",
-    partition="billed#{channel}#{order}",
+    name="billed", record=Billed, table="money", partition="billed#{channel}#{order}",
     sort="{kind}#{number}",
-)
+)  # fmt: skip
 DAILY_REPORT = Kind(
-    name="daily_report",
-    record=DailyReport,
-    table="money",
-    partition="daily_report",
+    name="daily_report", record=DailyReport, table="money", partition="daily_report",
     sort="{day}#{round:04d}",
-)
+)  # fmt: skip
 REFUND = Kind(
-    name="refund",
-    record=Refund,
-    table="money",
-    partition="{order}",
-    sort="refund#{id}",
-    due=1,
+    name="refund", record=Refund, table="money", partition="{order}", sort="refund#{id}", due=1,
     timeline=("refunds#{state}", "{created_at}#{id}"),
-)
+)  # fmt: skip
 INVOICE = Kind(
     name="invoice", record=Invoice, table="money", partition="{account}", sort="invoice#{id}",
     due=1, timeline=("invoices#{state}", "{created_at}#{id}"),
@@ -274,97 +218,59 @@ RED_NOTE = Kind(
 )  # fmt: skip
 
 DISPUTE = Kind(
-    name="dispute",
-    record=Dispute,
-    table="money",
-    partition="{order}",
-    sort="dispute#{id}",
-    due=1,
+    name="dispute", record=Dispute, table="money", partition="{order}", sort="dispute#{id}", due=1,
     timeline=("disputes#{state}", "{opened_at}#{order}#{id}"),
-)
+)  # fmt: skip
 
 JOB = Kind(
-    name="job",
-    record=Job,
-    table="work",
-    partition="{account}",
-    sort="{id}",
-    due=BUSY,
+    name="job", record=Job, table="work", partition="{account}", sort="{id}", due=BUSY,
     ready="{pool}",
-)
+)  # fmt: skip
 SPEC = Kind(name="spec", record=SpecRecord, table="work", partition="{job}", sort="spec")
 ATTEMPT = Kind(
-    name="attempt",
-    record=AttemptRecord,
-    table="work",
-    partition="{job}",
+    name="attempt", record=AttemptRecord, table="work", partition="{job}",
     sort="attempt#{attempt:04d}",
-)
+)  # fmt: skip
 OUTPUTS = Kind(
-    name="outputs",
-    record=OutputSet,
-    table="work",
-    partition="{job}",
-    sort="outputs#{attempt:04d}",
+    name="outputs", record=OutputSet, table="work", partition="{job}", sort="outputs#{attempt:04d}",
     due=BUSY,
-)
+)  # fmt: skip
 UPLOAD = Kind(
     name="upload", record=Upload, table="work", partition="uploads#{account}", sort="{id}", due=BUSY
 )
 UPLOAD_COUNT = Kind(
-    name="upload_count",
-    record=UploadCount,
-    table="work",
-    partition="uploads#{account}",
+    name="upload_count", record=UploadCount, table="work", partition="uploads#{account}",
     sort="count",
-)
+)  # fmt: skip
 TEMPLATE = Kind(
     name="template", record=TemplateHead, table="work", partition="templates", sort="{name}"
 )
 TEMPLATE_VERSION = Kind(
-    name="template_version",
-    record=Template,
-    table="work",
-    partition="template#{name}",
+    name="template_version", record=Template, table="work", partition="template#{name}",
     sort="{version:06d}",
-)
+)  # fmt: skip
 
 HOST = Kind(name="host", record=Host, table="hosts", partition="{id}", sort="state", due=BUSY)
 FACTS = Kind(name="facts", record=HostFacts, table="hosts", partition="{id}", sort="facts")
 FLEET = Kind(name="fleet", record=FleetMember, table="hosts", partition="fleet", sort="{id}")
 ASSIGNMENT = Kind(
-    name="assignment",
-    record=Assignment,
-    table="hosts",
-    partition="{host}",
+    name="assignment", record=Assignment, table="hosts", partition="{host}",
     sort="assignment#{job}#{attempt:04d}",
-)
+)  # fmt: skip
 ENROLMENT = Kind(
-    name="enrolment",
-    record=EnrolmentCode,
-    table="hosts",
-    partition="enrolment#{code_hash}",
-    sort="enrolment",
-    ttl="expires_at",
-)
+    name="enrolment", record=EnrolmentCode, table="hosts", partition="enrolment#{code_hash}",
+    sort="enrolment", ttl="expires_at",
+)  # fmt: skip
 WATCH = Kind(name="watch", record=Watch, table="hosts", partition="watch", sort="watch")
 
 LOG_STREAM = Kind(
-    name="log_stream",
-    record=LogStream,
-    table="logs",
-    partition="{job}#{attempt:04d}",
-    sort="head#{stream}",
-    ttl="expires_at",
-)
+    name="log_stream", record=LogStream, table="logs", partition="{job}#{attempt:04d}",
+    sort="head#{stream}", ttl="expires_at",
+)  # fmt: skip
 LOG_CHUNK = Kind(
-    name="log_chunk",
-    record=LogChunk,
-    table="logs",
-    partition="{job}#{attempt:04d}",
-    sort="{stream}#{offset:012d}",
-    ttl="expires_at",
-)
+    name="log_chunk", record=LogChunk, table="logs", partition="{job}#{attempt:04d}",
+    sort="{stream}#{offset:012d}", ttl="expires_at",
+)  # fmt: skip
 
 EVENT = Kind(
     name="event", record=Event, table="events", partition="{subject}", sort="{id}", ttl=None

@@ -141,10 +141,14 @@ def boundary(anchor: datetime, zone: str, months: int) -> datetime:
 
 
 def open_month(membership: Membership | None, now: datetime) -> datetime | None:
-    """Return the beginning of the month that is open now, None if there is none."""
-    if membership is None or not membership.anchor <= now < membership.ends_at:
+    """Return the beginning of the month that is open now, None if there is none.
+
+    What was bought has begun, also for a clock that is behind the one that it was bought by.
+    """
+    if membership is None or now >= membership.ends_at:
         return None
-    number = bisect_right(range(membership.months), now, key=membership.starts_at) - 1
+    begun = max(now, membership.anchor)
+    number = bisect_right(range(membership.months), begun, key=membership.starts_at) - 1
     return membership.starts_at(number)
 
 
