@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures import stripe, wechat
+from tests.fixtures.stack import Caller
 from tests.fixtures.waiting import until
 from tests.infrastructure.test_sandbox import There, merchant, there  # noqa: F401 - fixtures
 from tests.infrastructure.test_sandbox_refunds import paid, refund
@@ -116,3 +118,15 @@ def test_what_goes_wrong_with_every_order_goes_on(there):  # noqa: F811
     there.pay(there.order("ord_000002"))
 
     assert {event.trade.amount_fen for event in there.told(2)} == {1}
+
+
+@pytest.mark.parametrize("far", [wechat.sandbox, stripe.sandbox])
+def test_what_a_stand_in_does_not_play_is_refused(far, tmp_path):
+    with far(tmp_path) as (url, _):
+        control = Caller(url=url)
+        answers = [
+            control.ask("POST", "/control/faults", faults).status
+            for faults in ({"query_lost": 1}, {"bill_late": True}, {"drop": 1})
+        ]
+
+    assert answers == [422, 422, 200]

@@ -105,13 +105,16 @@ class Scheduler:
         while heap and heap[0][0] <= until:
             moment, _, work, arguments = heapq.heappop(heap)
             self.now = moment
-            self.events += 1
-            if self.events > EVENTS_MAX:
-                raise Livelock(f"{EVENTS_MAX} events")
+            self._count()
             work(*arguments)
             if done is not None and done():
                 return
         self.now = max(self.now, until)
+
+    def _count(self) -> None:
+        self.events += 1
+        if self.events > EVENTS_MAX:
+            raise Livelock(f"{EVENTS_MAX} events")
 
     def end(self) -> None:
         """End whatever still waits: a waiting greenlet keeps all of its world in memory."""
@@ -132,6 +135,7 @@ class Scheduler:
         heap = self._heap
         if moment <= self._until and (not heap or heap[0][0] > moment):
             self.now = moment  # Nobody else has anything to do meanwhile.
+            self._count()
             return
         self.at(moment, task.resume, task.generation, None)
         self.hub.switch()
