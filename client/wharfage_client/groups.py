@@ -1,19 +1,43 @@
 """What the parts of the API have in common: the client behind them, and how they write."""
 
 import uuid
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
 from wharfage_client.transport import Call
+from wharfage_client.views import Page
 
-if TYPE_CHECKING:
-    from wharfage_client.api import Client
+
+class Asking(Protocol):
+    """What asks the API; `Client` is one."""
+
+    def open(self, call: Call) -> Any:
+        """Make a call that needs nobody to be signed in."""
+
+    def ask(self, call: Call) -> Any:
+        """Make a call as the one who is signed in."""
+
+    def get(self, path: str, wait_seconds: int = 0, **query: str | int | None) -> Any:
+        """Read from the API; parameters that are None are left out."""
+
+    def page(
+        self,
+        path: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        state: str | None = None,
+    ) -> Page[Any]:
+        """Read a part of a list, or of those in it that are in one *state*."""
+
+    def newest(self, path: str, *, most: int, state: str | None = None) -> Iterator[Any]:
+        """Read a list, newest first, up to *most* items."""
 
 
 class Group:
     """A part of the API."""
 
-    def __init__(self, client: "Client") -> None:
+    def __init__(self, client: Asking) -> None:
         self._client = client
 
 

@@ -4,7 +4,6 @@ import json
 import random
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -50,11 +49,6 @@ class Call:
         """The headers that belong to what is asked, without those of who asks."""
         found = {"Content-Type": "application/json"} if self.body is not None else {}
         return found | ({"Idempotency-Key": self.key} if self.key else {})
-
-
-def new_key() -> str:
-    """Make an Idempotency-Key that nobody else has."""
-    return str(uuid.uuid4())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
