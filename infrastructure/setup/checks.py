@@ -53,7 +53,7 @@ def imports() -> tuple[str, ...]:
 
 def tests() -> list[Stage]:
     """Give the tests that need nothing but this environment: on all cores where there are any."""
-    spread = ("-n", "auto", "--dist", "worksteal") if (os.cpu_count() or 1) > 1 else ()
+    spread = ("-n", "auto") if (os.cpu_count() or 1) > 1 else ()
     return [Stage(name="tests", command=tool("pytest", "-m", "not live", "-q", *spread))]
 
 
