@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from threading import Barrier
 
 import msgspec
 import pytest
 from msgspec.structs import replace as changed
 
 from tests.fixtures.money import ALICE, CAPABILITIES, SELLER, HandClock, ScriptedChannel, world
+from tests.fixtures.waiting import gate
 from wharfage.adapters.breakers import Breakers
 from wharfage.domain import limits
 from wharfage.domain.errors import Invalid, Unanswered, Unavailable
@@ -172,7 +172,7 @@ def test_while_it_is_open_notifies_are_read_and_acknowledged():
 def test_half_open_one_order_is_let_through_of_many_at_once():
     guard = Guard().open()
     guard.clock.pass_(seconds=limits.BREAKER_OPEN_SECONDS)
-    start, tried = Barrier(8), []
+    start, tried = gate(8), []
 
     def trial(number: int) -> bool:
         start.wait()

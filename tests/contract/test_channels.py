@@ -10,6 +10,7 @@ from msgspec.structs import replace as changed
 
 from tests.fixtures.channels import counter, settled
 from tests.fixtures.money import ALICE, World
+from tests.fixtures.waiting import gate
 from wharfage import items, schema
 from wharfage.adapters.embedded import file_store
 from wharfage.domain.errors import NotifyRefused, Refused, Unanswered, Unavailable
@@ -100,7 +101,7 @@ def test_forty_of_one_notify_at_once_credit_once(shop, tmp_path):
     here = shop.world(file_store(tmp_path / "money.sqlite3"))
     order = shop.open(here)
     request = shop.told(shop.paid(order))
-    start = Barrier(8)
+    start = gate(8)
 
     def post(number: int) -> None:
         if number < 8:
@@ -216,7 +217,7 @@ def test_a_payment_and_a_cancel_at_once_lose_no_money_in_many_rounds(shop, tmp_p
     for done in range(1, rounds + 1):
         order = shop.open(here)
         trade = shop.paid(order)
-        request, start = shop.told(trade), Barrier(2)
+        request, start = shop.told(trade), gate(2)
 
         def cancel(start: Barrier = start, number: str = order.id) -> None:
             start.wait()

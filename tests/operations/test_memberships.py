@@ -10,6 +10,7 @@ from tests.fixtures import ledger as checker
 from tests.fixtures.counting import Meter
 from tests.fixtures.money import ALICE, BOB, OPERATOR, START, RacedStore, with_store, world
 from tests.fixtures.units import numbers, period
+from tests.fixtures.waiting import gate
 from wharfage import schema
 from wharfage.domain.account import DirectoryEntry
 from wharfage.domain.balance import EntryCode
@@ -151,7 +152,7 @@ def test_two_renewals_paid_at_once_extend_by_two():
         here = world()
         bought(here)
         pair = [opened(here), opened(here)]
-        start = threading.Barrier(2)
+        start = gate(2)
 
         def pay(order, here=here, start=start):
             start.wait()

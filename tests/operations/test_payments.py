@@ -2,7 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Barrier
 
 import pytest
 
@@ -18,6 +17,7 @@ from tests.fixtures.money import (
     with_store,
     world,
 )
+from tests.fixtures.waiting import gate
 from wharfage import schema
 from wharfage.adapters.embedded import file_store
 from wharfage.domain.errors import NotFound, NotifyRefused, Unavailable
@@ -80,7 +80,7 @@ def test_a_notify_repeated_later_is_agreed_to_and_credits_nothing(days):
 def test_forty_parallel_notifies_are_one_credit(kind, tmp_path):
     here = world(file_store(tmp_path / "store.db") if kind == "file" else None)
     order = here.order()
-    start = Barrier(40)
+    start = gate(40)
 
     def notify(_):
         start.wait()

@@ -24,6 +24,7 @@ from tests.fixtures.money import (
     with_store,
     world,
 )
+from tests.fixtures.waiting import gate
 from wharfage import schema
 from wharfage.adapters.embedded import file_store
 from wharfage.domain import limits
@@ -210,10 +211,10 @@ def test_two_looks_at_once_find_the_same_once(tmp_path):
     here.channel.trades[missed.id] = paid(missed)
     publish(here, *(row(each, amount_fen=1) for each in orders[:20]), row(missed))
     next_morning(here)
-    gate = threading.Barrier(4)
+    start = gate(4)
 
     def run() -> None:
-        gate.wait()
+        start.wait()
         look(here)
 
     threads = [threading.Thread(target=run) for _ in range(4)]

@@ -2,11 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from threading import Barrier
 
 import pytest
 
 from tests.fixtures.money import ALICE, BOB, OPERATOR, RacedStore, with_store, world
+from tests.fixtures.waiting import gate
 from wharfage.adapters.embedded import file_store
 from wharfage.domain.errors import (
     InsufficientFunds,
@@ -185,7 +185,7 @@ def test_what_another_refund_takes_meanwhile_is_not_refunded_as_well():
 def test_of_twenty_refunds_at_once_exactly_three_fit(tmp_path, durable):
     here = world(file_store(tmp_path / "store") if durable else None)
     order = here.paid_order(9900)
-    start = Barrier(20)
+    start = gate(20)
 
     def ask() -> bool:
         start.wait()

@@ -2,11 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from threading import Barrier
 
 import pytest
 
 from tests.fixtures.money import world
+from tests.fixtures.waiting import gate
 from wharfage.adapters.embedded import file_store
 from wharfage.domain.errors import (
     NotRefundable,
@@ -205,7 +205,7 @@ def test_two_sweepers_at_once_call_once(tmp_path):
     here = world(file_store(tmp_path / "store"))
     order = here.paid_order()
     refund = here.approved(here.refund(order))
-    start = Barrier(8)
+    start = gate(8)
 
     def sweep() -> None:
         start.wait()

@@ -9,6 +9,7 @@ import pytest
 from tests.fixtures import units, work
 from tests.fixtures.money import ALICE, OPERATOR, RacedStore, with_store
 from tests.fixtures.units import ASKED, UPSCALE, numbers, period
+from tests.fixtures.waiting import gate
 from tests.fixtures.work import HOLD_FEN, SPEC
 from wharfage import schema
 from wharfage.domain.attempt import AttemptState, ReasonCode, StopReason
@@ -358,7 +359,7 @@ def test_two_hundred_at_once_for_a_hundred_units_are_a_hundred(round_):
     units.define(at.ports, units=1)
     units.join(at.ports)
     made, refused = [], []
-    start = threading.Barrier(20)
+    start = gate(20)
 
     def run():
         start.wait()
