@@ -1,5 +1,7 @@
-"""How long the models are run: the same moves every time in CI, as many new ones as asked for.
+"""How long the models are run: a few stories in CI, as many new ones as asked for.
 
+In CI they are drawn from a fixed seed; still they are not quite the same in every run, for
+Hypothesis also tries constants of the modules that happen to be loaded.
 WHARFAGE_PROPERTY_EXAMPLES=5000 runs that many fresh stories of each model.
 """
 
