@@ -78,7 +78,12 @@ def test_a_guard_that_worlds_seldom_need_is_missed_by_its_test(name, tmp_path):
     )
 
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, check=False, text=True, timeout=120
+        [sys.executable, "-c", program],
+        capture_output=True,
+        check=False,
+        env=os.environ | {"CI": "true"},
+        text=True,
+        timeout=120,
     )
 
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout
