@@ -1,6 +1,6 @@
 """One suite for what every channel is asked: each adapter against its stand-in."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from msgspec.structs import replace
@@ -8,13 +8,11 @@ from msgspec.structs import replace
 from tests.fixtures import alipay, stripe, wechat
 from tests.fixtures.channels import settled
 from tests.fixtures.money import ALICE
-from wharfage.domain.errors import Refused, Unanswered, Unavailable
+from wharfage.domain.errors import Refused, Unanswered
 from wharfage.domain.order import Order
 from wharfage.domain.refund import Refund, RefundOrigin, RefundState, RefundStatus
 from wharfage.domain.trade import CloseOutcome, PayMethod, TradeStatus
 from wharfage.operations import orders, payments
-
-LATELY = (datetime.now(UTC) - timedelta(days=2)).date()  #: It is over in every time zone.
 
 
 def refund_of(order: Order, amount_fen: int, number: str = "rfd_0000000001") -> Refund:
@@ -24,14 +22,6 @@ def refund_of(order: Order, amount_fen: int, number: str = "rfd_0000000001") -> 
         trade_no=order.trade_no, amount_fen=amount_fen, state=RefundState.APPROVED,
         origin=RefundOrigin.CUSTOMER, created_at=datetime.now(UTC),
     )  # fmt: skip
-
-
-def test_a_channel_without_bills_says_so_and_fetches_none(shop):
-    if shop.channel.capabilities.bills:
-        assert not shop.channel.fetch_bill(LATELY).rows
-        return
-    with pytest.raises(Unavailable):
-        shop.channel.fetch_bill(LATELY)
 
 
 def test_a_query_tells_of_a_payment_that_nobody_told(shop):

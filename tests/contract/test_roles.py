@@ -121,10 +121,8 @@ def test_the_keys_to_a_channel_are_for_those_who_talk_to_it(channel):
     def holds(role: Role) -> bool:
         return any(channel in name for _, name in role.granted("ssm"))
 
-    also = {"reconcile"} if channel == "alipay" else set()
-    assert {name for name, role in roles().items() if holds(role)} == {
-        "orders", channel, "sweep", *also,
-    }  # fmt: skip
+    holders = {name for name, role in roles().items() if holds(role)}
+    assert holders == {"orders", channel, "sweep", "reconcile"}
 
 
 def granted(role: Role) -> set[tuple[str, str]]:

@@ -15,7 +15,6 @@ from infrastructure.template import functions
 from tests.fixtures.cloudformation import FOLDERS, ROOT, STAGE, Stack, resources, template
 from tests.fixtures.permissions import roles
 from wharfage import settings
-from wharfage.adapters.alipay.download import TOTAL_SECONDS
 from wharfage.adapters.sqs import RETENTION_SECONDS, VISIBILITY_SECONDS, pool_queue
 from wharfage.domain import limits
 
@@ -158,8 +157,7 @@ def test_a_channel_is_known_to_those_who_talk_to_it_and_only_if_there_is_an_id(c
         if getattr(settings.read(environment(folder, **parameters), live), channel) is not None
     }
 
-    also = {"reconcile"} if channel == "alipay" else set()
-    assert known == {"orders", channel, "sweep", *also}
+    assert known == {"orders", channel, "sweep", "reconcile"}
     assert getattr(settings.read(environment("orders"), resolved), channel) is None
 
 
@@ -206,7 +204,7 @@ def test_a_run_of_the_sweep_fits_into_its_time():
 def test_a_run_of_the_comparison_has_time_for_one_more_step():
     [reconcile] = [each for each in functions() if each.name == "ReconcileFunction"]
 
-    assert RECONCILE_SECONDS + TOTAL_SECONDS < reconcile.timeout_seconds <= LAMBDA_SECONDS_MAX
+    assert RECONCILE_SECONDS + limits.BILL_SECONDS < reconcile.timeout_seconds <= LAMBDA_SECONDS_MAX
 
 
 def test_notifies_agents_and_sign_in_have_room_of_their_own():

@@ -13,9 +13,9 @@ from tests.fixtures.bills import row
 from tests.fixtures.money import ScriptedChannel, event, request
 from tests.fixtures.shop import Shop
 from wharfage import schema
-from wharfage.adapters.alipay import bill
+from wharfage.adapters.bill_cells import blank
 from wharfage.domain.account import Role
-from wharfage.domain.reconciliation import begins_on
+from wharfage.domain.reconciliation import SHANGHAI, begins_on
 from wharfage.operations import payments
 
 reconcile = importlib.import_module("functions.reconcile.app")
@@ -35,13 +35,13 @@ class Office(Shop):
         assert order is not None
         self.order = order
         payments.receive(self.ports, "alipay", request(event(self.order)))
-        self.day: date = self.clock.now().astimezone(bill.SHANGHAI).date()
+        self.day: date = self.clock.now().astimezone(SHANGHAI).date()
         self.publish(row(self.order, amount_fen=1))
         self.clock.moment = begins_on(self.day + timedelta(days=1)) + timedelta(hours=10)
         self.token, self.customer = self.sign_in("op@example.com"), self.sign_in("a@example.com")
 
     def publish(self, *rows) -> None:
-        self.scripted.bills[self.day] = replace(bill.empty(self.day, published=True), rows=rows)
+        self.scripted.bills[self.day] = replace(blank(self.scripted.name, self.day), rows=rows)
 
     def get(self, path: str, **how):
         return self.call("GET", path, token=self.token, **how)

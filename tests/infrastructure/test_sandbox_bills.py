@@ -12,14 +12,14 @@ from urllib.parse import urlsplit
 import pytest
 from msgspec.structs import replace
 
-from infrastructure.local.sandbox import bills
+from infrastructure.local.sandbox import days
 from infrastructure.local.sandbox.signing import Keys
 from tests.fixtures.alipay import pair, sandbox, settings
 from wharfage.adapters.alipay import AlipayChannel
-from wharfage.adapters.alipay.bill import SHANGHAI
 from wharfage.domain.bill import BillFault
 from wharfage.domain.errors import BillRefused, Unavailable
 from wharfage.domain.order import Order, OrderKind, opened
+from wharfage.domain.reconciliation import SHANGHAI
 from wharfage.domain.refund import RefundOrigin, of_order
 from wharfage.domain.trade import PayMethod
 
@@ -155,10 +155,10 @@ def test_a_day_that_is_none_is_refused(there, monkeypatch):
 
 
 def test_the_address_of_a_bill_lives_for_half_a_minute(there):
-    ticket = bills.ticket(KEYS, DAY, 1000.0)
+    ticket = days.ticket(KEYS, DAY, 1000.0)
 
-    assert bills.ticketed(KEYS, ticket, 1029.0) == DAY
-    assert bills.ticketed(KEYS, ticket, 1030.0) is None
-    assert bills.ticketed(KEYS, ticket.replace("1030", "9030"), 1000.0) is None
+    assert days.ticketed(KEYS, ticket, 1029.0) == DAY
+    assert days.ticketed(KEYS, ticket, 1030.0) is None
+    assert days.ticketed(KEYS, ticket.replace("1030", "9030"), 1000.0) is None
     assert there.ask("GET", f"/bill/{ticket}") == 403
     assert there.ask("GET", "/bill/x") == 403

@@ -3,9 +3,12 @@
 import json
 import os
 import secrets
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from infrastructure.setup.layout import ROOT
 from tests.fixtures.stack import Caller, RunningStack, operator, press_pay, running
 from tests.fixtures.waiting import until
 
+STATES = {"alipay": "sandbox.sqlite3", "wechat": "wechat.sqlite3", "stripe": "stripe.sqlite3"}
 WAYS = {"alipay": "qr", "wechat": "qr", "stripe": "page"}
 
 
@@ -163,6 +167,36 @@ def test_what_a_sandbox_does_not_play_is_refused_and_pays_nothing(
 
     assert b"sandbox_refused" in refused.value.stderr
     assert customer.quota()["available_fen"] == 0
+
+
+@pytest.mark.parametrize("channel", WAYS)
+def test_a_day_of_every_channel_is_held_against_its_bill(
+    stack: RunningStack, customer: Caller, boss: Caller, channel: str
+) -> None:
+    day = (datetime.now(UTC) - timedelta(days=3)).date()
+    order = paid(customer, channel, 5000)
+    sandboxes = stack.stack.sandboxes
+    aged = time(4, tzinfo=UTC)  # Noon in China.
+    with closing(sqlite3.connect(sandboxes.folder / STATES[channel])) as file, file:
+        at = datetime.combine(day, aged).timestamp()
+        file.execute("UPDATE trades SET paid_at = ? WHERE order_no = ?", (at, order))
+    sandbox = Caller(url=getattr(sandboxes, f"{channel}_url"))
+
+    def looked(faults: Any, rounds: int) -> Any:
+        """Look at the day while its bill is as it is; give the breaks."""
+        sandbox.post("/control/faults", faults)
+        boss.post(f"/v1/admin/reconciliation/{channel}/{day}/run")
+        path = f"/v1/admin/reconciliation/{channel}/{day}"
+        until(lambda: boss.get(path)["run"]["round"] == rounds, seconds=30, what="the look")
+        until(lambda: boss.get(path)["run"]["stage"] == "done", seconds=30, what="its end")
+        return boss.get(path)
+
+    agreed, wrong, again = (looked(*each) for each in (({}, 1), ({"bill_extra": 1}, 2), ({}, 3)))
+
+    assert (agreed["run"]["payments_fen"], agreed["breaks"]) == (5000, [])
+    assert [each["type"] for each in wrong["breaks"]] == ["unknown_order"]
+    assert [each["state"] for each in again["breaks"]] == ["cleared"]
+    assert [entry["amount_fen"] for entry in customer.ledger()] == [5000]
 
 
 def test_orders_of_every_channel_outlive_the_stack(stack: RunningStack, customer: Caller) -> None:

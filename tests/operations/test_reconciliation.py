@@ -68,16 +68,6 @@ def test_nothing_is_begun_before_ten_but_the_day_before(here):
     assert run_of(here).stage is Stage.DONE
 
 
-def test_a_channel_without_bills_has_no_days(here):
-    here.channel.capabilities = replace(here.channel.capabilities, bills=False)
-    next_morning(here)
-
-    look(here)
-
-    days = reconciliation.find_all(here.ports, after=None, limit=10).items
-    assert [run.channel for run in days] == ["ledger"]
-
-
 def test_days_that_were_missed_are_caught_up_with_in_their_order(here):
     next_morning(here)
     look(here)

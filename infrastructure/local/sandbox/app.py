@@ -15,8 +15,8 @@ from infrastructure.local.sandbox.trades import (
     FINISHED,
     SUCCESS,
     WAITING,
+    BillFaults,
     Faults,
-    NotifyFaults,
     Trade,
     Trades,
 )
@@ -80,7 +80,7 @@ class Counter:
         gateway: Desk,
         routes: Sequence[Route],
         *,
-        faults: type[NotifyFaults] = NotifyFaults,
+        faults: type[BillFaults] = BillFaults,
     ) -> None:
         """*faults* are those that the gateway plays; others are refused."""
         self._gateway = gateway

@@ -5,12 +5,12 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from infrastructure.local.sandbox import bills
+from infrastructure.local.sandbox import alipay_bills, days
 from infrastructure.local.sandbox.notices import Notices, moment
 from infrastructure.local.sandbox.refunds import Lost, NotRefunded, Refunds
 from infrastructure.local.sandbox.signing import Keys, text_of
@@ -108,11 +108,11 @@ class Gateway:
 
     def bill(self, ticket: str) -> bytes | None:
         """Hand out the bill that a ticket names; None when it names none, or too late."""
-        day = bills.ticketed(self.keys, ticket, self.now())
+        day = days.ticketed(self.keys, ticket, self.now())
         if day is None:
             return None
-        return bills.archive(
-            self._bill_lines(day),
+        return alipay_bills.archive(
+            days.lines(self.trades, day),
             day=day,
             seller_id=self.seller_id,
             faults=self.trades.faults,
@@ -163,19 +163,14 @@ class Gateway:
 
     def _bill_url(self, content: Mapping[str, Any]) -> Answer:
         """Name the address of a day's bill, which lives for half a minute."""
-        day = bills.day_of(str(content.get("bill_date", "")))
+        day = days.day_of(str(content.get("bill_date", "")))
         if day is None or content.get("bill_type") != "trade":
             raise _invalid("isv.invalid-parameter", "bill_date")
-        if not bills.over(day, self.now()) or not self._bill_lines(day):
+        if not days.over(day, self.now()) or not days.lines(self.trades, day):
             raise Declined("40004", "isp.bill_not_exist", "账单不存在")
-        ticket = bills.ticket(self.keys, day, self.now())
+        ticket = days.ticket(self.keys, day, self.now())
         url = f"{self.base_url}/bill/{ticket}"
         return {"code": "10000", "msg": "Success", "bill_download_url": url}
-
-    def _bill_lines(self, day: date) -> list[bills.Line]:
-        if self.trades.faults.bill_late:
-            return []
-        return bills.lines(self.trades, day)
 
     def _seen(self, content: Mapping[str, Any]) -> Trade:
         """Find the trade of an order; until the buyer has seen it there is none."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from infrastructure.local.sandbox import days
 from infrastructure.local.sandbox.app import Counter, Reply, body_of, form_fields
 from infrastructure.local.sandbox.sender import SCHEDULE, Sender
 from infrastructure.local.sandbox.trades import (
@@ -24,6 +25,7 @@ from infrastructure.local.sandbox.trades import (
 )
 
 _REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found"}
+_FEE_PER_THOUSAND = 34
 _SESSION_SECONDS_MIN, _SESSION_SECONDS_MAX = 30 * 60, 24 * 60 * 60
 
 Fields = dict[str, Any]
@@ -99,9 +101,10 @@ class StripeGateway:
         except Declined as declined:
             error = {"type": "invalid_request_error", "code": declined.code}
             status, told = declined.status, {"error": error}
-        return Reply(
-            f"{status} {_REASONS[status]}", json.dumps(told), kind="application/json; charset=utf-8"
-        )
+        text = json.dumps(told)
+        if path == "/v1/balance_transactions" and self.trades.faults.bill_cut:
+            text = text[: len(text) // 2]
+        return Reply(f"{status} {_REASONS[status]}", text, kind="application/json; charset=utf-8")
 
     def _answer(self, method: str, path: str, fields: dict[str, str], key: str) -> Fields:
         expanded = "expand[]" in fields
@@ -116,6 +119,8 @@ class StripeGateway:
                     "has_more": False,
                     "data": [self._described(each, expanded=expanded) for each in found],
                 }
+            case "GET", "/v1/balance_transactions":
+                return self._moves(fields)
             case "POST", "/v1/refunds":
                 return self._refund(fields, key)
             case "GET", "/v1/refunds":
@@ -182,6 +187,27 @@ class StripeGateway:
         if new:
             self.notices.tell(trade, refund=key)
         return given_back(self.trades, trade, key, done=not new)
+
+    def _moves(self, fields: dict[str, str]) -> Fields:
+        """List the charges or the refunds of a span of time, a page of them."""
+        kind, after = fields.get("type"), fields.get("starting_after", "txn_0")
+        begins, ends = fields.get("created[gte]", ""), fields.get("created[lt]", "")
+        limit = fields.get("limit", "10")
+        if kind not in {"charge", "refund"} or not (begins.isdigit() and ends.isdigit()):
+            raise Declined(400, "parameter_invalid")
+        happened = days.between(self.trades, int(begins), int(ends))
+        found = [
+            line
+            for line in days.told(happened, self.trades.faults)
+            if bool(line.refund_no) == (kind == "refund")
+        ]
+        at = int(after.removeprefix("txn_"))
+        page = found[at : at + int(limit)]
+        return {
+            "object": "list",
+            "has_more": at + len(page) < len(found),
+            "data": [moved(line, number) for number, line in enumerate(page, start=at + 1)],
+        }
 
     def _paid_by(self, intent: str) -> list[Trade]:
         return [
@@ -251,6 +277,33 @@ def given_back(trades: Trades, trade: Trade, number: str, *, done: bool) -> Fiel
         "payment_intent": f"pi_{trade.trade_no}",
         "status": "succeeded" if done else "pending",
         "metadata": {"order": trade.order_no, "request": number},
+    }
+
+
+def moved(line: days.Line, number: int) -> Fields:
+    """Say what a charge or a refund moved, with its source and the intent of that."""
+    known = {"order": line.order_no}
+    source: Fields = {
+        "id": f"ch_{line.trade_no}",
+        "object": "charge",
+        "amount": abs(line.amount_fen),
+        "currency": "cny",
+        "metadata": known,
+        "payment_intent": {"id": f"pi_{line.trade_no}", "metadata": known},
+    }
+    if line.refund_no:
+        named = {"metadata": {**known, "request": line.refund_no}}
+        source |= {"id": f"re_{line.refund_no[-24:]}", "object": "refund", **named}
+    return {
+        "id": f"txn_{number}",
+        "object": "balance_transaction",
+        "amount": line.amount_fen,
+        "created": int(line.completed_at),
+        "currency": "cny",
+        "exchange_rate": None,
+        "fee": 0 if line.refund_no else line.amount_fen * _FEE_PER_THOUSAND // 1000,
+        "source": source,
+        "type": source["object"],
     }
 
 

@@ -47,19 +47,24 @@ class NotifyFaults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     twice: bool = False  #: Every payment is made a second time, under another trade number.
 
 
-class Faults(NotifyFaults, frozen=True, kw_only=True):
-    """What goes wrong on purpose: from now on, or once, when it is wished for one order."""
+class BillFaults(NotifyFaults, frozen=True, kw_only=True):
+    """What goes wrong with bills as well, with every channel."""
 
-    query_lost: int = 0  #: So many questions about a trade are not answered.
-    refund_lost: int = 0  #: So many refunds are made, and nothing is answered.
-    refund_unheard: int = 0  #: So many refunds are not made, and nothing is answered.
-    refund_braced: int = 0  #: So many answers to refunds have a brace that breaks their reading.
     bill_late: bool = False  #: No day has a bill yet.
     bill_missing: int = 0  #: A bill leaves so many of its rows out.
     bill_extra: int = 0  #: A bill has so many rows of orders that nobody made.
     bill_doubled: int = 0  #: A bill has so many of its rows twice.
     bill_altered: int = 0  #: So many rows of a bill are a yuan too high.
     bill_cut: bool = False  #: A bill ends in the middle of its rows.
+
+
+class Faults(BillFaults, frozen=True, kw_only=True):
+    """What goes wrong on purpose: from now on, or once, when it is wished for one order."""
+
+    query_lost: int = 0  #: So many questions about a trade are not answered.
+    refund_lost: int = 0  #: So many refunds are made, and nothing is answered.
+    refund_unheard: int = 0  #: So many refunds are not made, and nothing is answered.
+    refund_braced: int = 0  #: So many answers to refunds have a brace that breaks their reading.
     bill_bomb: bool = False  #: A bill unpacks to far more than any bill has.
 
 
@@ -96,7 +101,7 @@ class Trades:
     """The file. Every method is one transaction; threads and restarts share it."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self.file = file
         file.parent.mkdir(parents=True, exist_ok=True)
         with closing(self._connect()) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -314,7 +319,7 @@ class Trades:
         return False
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._file, timeout=10, isolation_level=None)
+        connection = sqlite3.connect(self.file, timeout=10, isolation_level=None)
         connection.row_factory = sqlite3.Row
         return connection
 

@@ -4,17 +4,20 @@ Written apart from the product's own adapter, so that one does not repeat the ot
 """
 
 import base64
+import hashlib
 import json
 import re
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
+from urllib.parse import parse_qs
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from infrastructure.local.sandbox import days, wechat_bills
 from infrastructure.local.sandbox.app import Counter, Reply, body_of
 from infrastructure.local.sandbox.sender import SCHEDULE, Sender
 from infrastructure.local.sandbox.signing import Keys
@@ -148,6 +151,35 @@ class WechatGateway:
             headers=dict(signed(self.keys, self.merchant.public_key_id, text, self.now())),
         )
 
+    def bill(self, target: str, authorization: str) -> bytes | None:
+        """Hand out the bill that an address names; None when it names none, or too late."""
+        self._authentic("GET", target, authorization, "")
+        [ticket] = parse_qs(target.partition("?")[2]).get("token", [""])
+        day = days.ticketed(self.keys, ticket, self.now())
+        if day is None:
+            return None
+        content = self._table(day)
+        return wechat_bills.cut(content) if self.trades.faults.bill_cut else content
+
+    def _table(self, day: date) -> bytes:
+        return wechat_bills.table(days.lines(self.trades, day), self.merchant, self.trades.faults)
+
+    def _bill_address(self, asked: dict[str, list[str]]) -> Fields:
+        """Name the address of a day's bill, and sign what it is with this answer."""
+        day = days.day_of(asked.get("bill_date", [""])[0])
+        if day is None or asked.get("bill_type") != ["ALL"]:
+            raise Declined(400, "PARAM_ERROR")
+        if not days.over(day, self.now()):
+            raise Declined(400, "INVALID_REQUEST")
+        if not days.lines(self.trades, day):
+            raise Declined(400, "NO_STATEMENT_EXIST")
+        ticket = days.ticket(self.keys, day, self.now())
+        return {
+            "download_url": f"{self.base_url}/v3/billdownload/file?token={ticket}",
+            "hash_type": "SHA1",
+            "hash_value": hashlib.sha1(self._table(day), usedforsecurity=False).hexdigest(),
+        }
+
     def _authentic(self, method: str, target: str, authorization: str, body: str) -> None:
         kind, _, rest = authorization.partition(" ")
         given = dict(_FIELD.findall(rest))
@@ -179,6 +211,8 @@ class WechatGateway:
                 require_phone(content.get("scene_info"))
                 token = self._intend(content, "MWEB").token
                 return 200, {"h5_url": f"{self.base_url}/cashier/{token}?package={token}"}
+            case "GET", "bill/tradebill":
+                return 200, self._bill_address(parse_qs(target.partition("?")[2]))
             case "POST", "refund/domestic/refunds":
                 return 200, self._refund(content)
             case "GET", rest if rest.startswith("refund/domestic/refunds/"):
@@ -274,17 +308,35 @@ class WechatSandbox(Counter):
     def __init__(self, gateway: WechatGateway) -> None:
         self._wechat = gateway
         path = re.compile(r"/v3/.*")
-        super().__init__(gateway, (("GET", path, self._call), ("POST", path, self._call)))
+        routes = (
+            ("GET", re.compile(r"/v3/billdownload/file"), self._bill),
+            ("GET", path, self._call),
+            ("POST", path, self._call),
+        )
+        super().__init__(gateway, routes)
 
     def _call(self, environ: dict[str, Any]) -> Reply:
-        query = environ.get("QUERY_STRING", "")
-        target = environ["PATH_INFO"] + (f"?{query}" if query else "")
         return self._wechat.answer(
             environ["REQUEST_METHOD"],
-            target,
+            _target(environ),
             environ.get("HTTP_AUTHORIZATION", ""),
             body_of(environ).decode(),
         )
+
+    def _bill(self, environ: dict[str, Any]) -> Reply:
+        """Send a bill; as WeChat Pay's, this answer alone is not signed."""
+        try:
+            table = self._wechat.bill(_target(environ), environ.get("HTTP_AUTHORIZATION", ""))
+        except Declined:
+            return Reply("401 Unauthorized")
+        if table is None:
+            return Reply("400 Bad Request")
+        return Reply("200 OK", table, kind="application/octet-stream")
+
+
+def _target(environ: dict[str, Any]) -> str:
+    query = environ.get("QUERY_STRING", "")
+    return f"{environ['PATH_INFO']}{f'?{query}' if query else ''}"
 
 
 def signed(keys: Keys, key_id: str, text: str, now: float) -> Mapping[str, str]:

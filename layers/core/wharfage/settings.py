@@ -62,6 +62,8 @@ class WechatSettings:
     notify_url: str
     return_url: str
     methods: frozenset[PayMethod]  #: Which of its products the merchant has a contract for.
+    #: What the contract lets WeChat Pay keep of a payment; a higher fee in its bill is a break.
+    fee_basis_points: int = 60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -323,6 +325,7 @@ def _wechat(source: _Source, public_url: str, *, local: bool) -> WechatSettings 
         notify_url=f"{public_url}/v1/wechat/notify",
         return_url=f"{public_url}/#/topup",
         methods=_wechat_methods(source),
+        fee_basis_points=source.number("WECHAT_FEE_BASIS_POINTS", 0, 10_000, default=60),
     )
 
 

@@ -75,7 +75,7 @@ class Bill:
 class BillFault(StrEnum):
     """Why a bill that arrived is not believed."""
 
-    ARCHIVE = "archive"  #: Not the kind of archive that it should be, or a damaged one.
+    ARCHIVE = "archive"  #: Not the kind of file that it should be, or a damaged one.
     SIZE = "size"  #: Larger than any honest bill, packed or unpacked, or of too many members.
     MEMBER = "member"  #: None of its files is the list of payments, or more than one is.
     ENCODING = "encoding"  #: Not in the channel's character set.

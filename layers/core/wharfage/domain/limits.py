@@ -27,6 +27,7 @@ BREAKER_TRIAL_SECONDS = 30  #: and the next another one, if nothing was heard of
 
 BILL_PACKED_BYTES_MAX = 32 * 1024 * 1024  #: One day's bill of a channel, as it is sent.
 BILL_BYTES_MAX = 128 * 1024 * 1024  #: The same, unpacked.
+BILL_SECONDS = 60  #: For fetching all of it; what takes longer is fetched again later.
 BILL_MEMBERS_MAX = 10  #: Files in one bill's archive; honest ones have two.
 RECONCILE_HOUR = 10  #: In China, of the next day: a day's bills are made by then.
 RECONCILE_LATE_HOURS = 8  #: A first look at a day that has not ended so much later is late.

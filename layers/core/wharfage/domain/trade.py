@@ -61,7 +61,6 @@ class Capabilities:
     partial_refunds: bool = True
     refunds_async: bool = False  #: A refund is only taken on by the call; the end comes later.
     closes: bool = True  #: An unpaid trade can be ended.
-    bills: bool = True  #: There is a bill of each day.
 
 
 class TradeStatus(StrEnum):

@@ -142,8 +142,7 @@ def _begin_due(ports: Ports) -> None:
     """Begin every day since the last one that was begun; where none was, only the newest."""
     now = ports.clock.now()
     newest = rules.newest_day(now)
-    billed = [name for name, each in ports.channels.items() if each.capabilities.bills]
-    for channel in (*sorted(billed), LEDGER):
+    for channel in (*sorted(ports.channels), LEDGER):
         there = _recent(ports, channel, now)
         days = next((back for back, run in enumerate(there) if run is not None), 1)
         for back in reversed(range(days)):

@@ -10,22 +10,21 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, timezone
+from dataclasses import dataclass, replace
+from datetime import date
 
+from wharfage.adapters.alipay.notify import CHANNEL
+from wharfage.adapters.bill_cells import blank, fen, moment, number
 from wharfage.domain import limits
 from wharfage.domain.bill import Bill, BillFault, BillRow, Claim, FeeTerms, RowKind
 from wharfage.domain.errors import BillRefused
 
-SHANGHAI = timezone(timedelta(hours=8))  #: China has no other time.
 FIRST_LINE = "#支付宝业务明细查询"
 ENCODING = "gb18030"  #: What Alipay calls GBK, and all that grew out of it.
 
 _CHUNK_BYTES = 64 * 1024
 _KINDS = {"交易": RowKind.PAYMENT, "退款": RowKind.REFUND}
 _UNIT = re.compile(r"[（(]元[）)]")
-_NUMBER = re.compile(r"[!-~]{0,64}", re.ASCII)
-_YUAN = re.compile(r"(-?)(0|[1-9][0-9]{0,12})(?:\.([0-9]{1,2}))?", re.ASCII)
 _DAY = re.compile(r"#起始日期：\[([0-9]{4})年([0-9]{2})月([0-9]{2})日", re.ASCII)
 _ACCOUNT = re.compile(r"#账号：\[([0-9]{1,40})\]", re.ASCII)
 _PAYMENTS = re.compile(r"#交易合计：([0-9]{1,9})笔，商家实收共([^元]*)元")
@@ -45,39 +44,20 @@ class _Line:
     received_fen: int
 
 
-def empty(day: date, *, published: bool, fee_terms: FeeTerms | None = None) -> Bill:
-    """Make the bill of a day that has no rows."""
-    begins_at = datetime.combine(day, time(), SHANGHAI)
-    return Bill(
-        channel="alipay",
-        day=day,
-        begins_at=begins_at,
-        ends_at=begins_at + timedelta(days=1),
-        fee_terms=fee_terms,
-        published=published,
-    )
-
-
 def parse(archive: bytes, *, day: date, seller: str, fee_terms: FeeTerms | None = None) -> Bill:
     """Read the bill of *day* from the archive. Raises: BillRefused, for anything else."""
     table = _decoded(_detail(archive))
     lines = [line for line in table.split("\n") if line.strip()]
     remarks = [line.strip() for line in lines if line.startswith("#")]
     _check_whose(remarks, day=day, seller=seller)
-    rows = list(_rows(line for line in lines if not line.startswith("#")))
-    claims = (
-        _claim("payments_received", _PAYMENTS, remarks, rows, RowKind.PAYMENT),
-        _claim("refunds_received", _REFUNDS, remarks, rows, RowKind.REFUND),
-    )
-    blank = empty(day, published=True, fee_terms=fee_terms)
-    return Bill(
-        channel=blank.channel,
-        day=day,
-        begins_at=blank.begins_at,
-        ends_at=blank.ends_at,
-        rows=tuple(line.row for line in rows),
-        claims=claims,
-        fee_terms=fee_terms,
+    found = list(_rows(line for line in lines if not line.startswith("#")))
+    return replace(
+        blank(CHANNEL, day, fee_terms=fee_terms),
+        rows=tuple(line.row for line in found),
+        claims=(
+            _claim("payments_received", _PAYMENTS, remarks, found, RowKind.PAYMENT),
+            _claim("refunds_received", _REFUNDS, remarks, found, RowKind.REFUND),
+        ),
     )
 
 
@@ -161,9 +141,9 @@ def _line(cells: dict[str, str]) -> _Line:
     if kind is None:
         raise BillRefused(reason=BillFault.FORM)
     sign = 1 if kind is RowKind.PAYMENT else -1  # Refunds are written as negative amounts.
-    amount_fen = sign * _fen(cells["订单金额"])
-    trade_no, order = _number(cells["支付宝交易号"]), _number(cells["商户订单号"])
-    refund = _number(cells["退款批次号/请求号"]) if kind is RowKind.REFUND else None
+    amount_fen = sign * fen(cells["订单金额"])
+    trade_no, order = number(cells["支付宝交易号"]), number(cells["商户订单号"])
+    refund = number(cells["退款批次号/请求号"]) if kind is RowKind.REFUND else None
     if amount_fen < 0 or not trade_no:
         raise BillRefused(reason=BillFault.FORM)
     row = BillRow(
@@ -173,10 +153,10 @@ def _line(cells: dict[str, str]) -> _Line:
         refund=refund,
         amount_fen=amount_fen,
         # Alipay's own sign of a fee differs between its tables; which way it went is clear.
-        fee_fen=sign * abs(_fen(cells["服务费"])),
-        completed_at=_moment(cells["完成时间"]),
+        fee_fen=sign * abs(fen(cells["服务费"])),
+        completed_at=moment(cells["完成时间"]),
     )
-    return _Line(row=row, received_fen=_fen(cells["商家实收"]))
+    return _Line(row=row, received_fen=fen(cells["商家实收"]))
 
 
 _COLUMNS = frozenset(
@@ -195,26 +175,4 @@ def _claim(
     mine = [line.received_fen for line in rows if line.row.kind is kind]
     if len(stated) != 1 or int(stated[0][0]) != len(mine):
         raise BillRefused(reason=BillFault.COUNT)
-    return Claim(name=name, stated_fen=_fen(stated[0][1]), counted_fen=sum(mine))
-
-
-def _number(text: str) -> str:
-    if not _NUMBER.fullmatch(text):
-        raise BillRefused(reason=BillFault.FORM)
-    return text
-
-
-def _fen(text: str) -> int:
-    match = _YUAN.fullmatch(text)
-    if match is None:
-        raise BillRefused(reason=BillFault.FORM)
-    sign, whole, part = match.groups(default="")
-    fen = int(whole) * 100 + int(part.ljust(2, "0"))
-    return -fen if sign else fen
-
-
-def _moment(text: str) -> datetime:
-    try:
-        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=SHANGHAI)
-    except ValueError:
-        raise BillRefused(reason=BillFault.FORM) from None
+    return Claim(name=name, stated_fen=fen(stated[0][1]), counted_fen=sum(mine))

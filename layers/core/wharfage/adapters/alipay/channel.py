@@ -13,11 +13,13 @@ from typing import Any
 
 from wharfage.adapters import rsa_keys as keys
 from wharfage.adapters.alipay import bill, notify
-from wharfage.adapters.alipay.download import download
+from wharfage.adapters.bill_cells import blank
 from wharfage.adapters.clock import SystemClock
+from wharfage.adapters.download import download
 from wharfage.domain.bill import Bill, FeeTerms
 from wharfage.domain.errors import Unanswered, Unavailable
 from wharfage.domain.order import Order, OrderKind
+from wharfage.domain.reconciliation import SHANGHAI
 from wharfage.domain.refund import Refund, RefundStatus, RefundView
 from wharfage.domain.trade import (
     AMOUNT_FEN_MAX,
@@ -44,6 +46,8 @@ logger = logging.getLogger(__name__)
 #: Fixed texts: Alipay repeats them in its notifies, whose signed text cannot escape anything.
 SUBJECTS = {OrderKind.TOPUP: "Wharfage 充值", OrderKind.MEMBERSHIP: "Wharfage 会员"}
 
+#: Where Alipay hands bills out, and where its sandbox does.
+BILL_DOMAINS = (".alipay.com", ".alipaydev.com", ".alipay-cloud-devapi.com")
 TIMEOUT_SECONDS = 5  #: For each read of an answer, not for all of it.
 
 _UNKNOWN = TradeView(status=TradeStatus.UNKNOWN)
@@ -204,12 +208,15 @@ class AlipayChannel:
         if answer is None:
             raise Unanswered
         if _sub_code(answer) == _NO_BILL:
-            return bill.empty(day, published=False, fee_terms=terms)
+            return blank(self.name, day, published=False, fee_terms=terms)
         url = answer.get("bill_download_url")
         if answer.get("code") != "10000" or not url:
             raise Unavailable
         archive = download(
-            str(url), gateway=self._settings.gateway, timeout_seconds=self._timeout_seconds
+            str(url),
+            gateway=self._settings.gateway,
+            domains=BILL_DOMAINS,
+            timeout_seconds=self._timeout_seconds,
         )
         return bill.parse(archive, day=day, seller=self._settings.seller_id, fee_terms=terms)
 
@@ -311,4 +318,4 @@ def _sub_code(answer: dict[str, Any]) -> str:
 
 
 def _beijing(moment: datetime) -> str:
-    return moment.astimezone(bill.SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
+    return moment.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")

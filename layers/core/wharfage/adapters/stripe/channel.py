@@ -5,19 +5,21 @@ shown a page, and there is nothing to be paid.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 
 from wharfage.adapters import https
+from wharfage.adapters.bill_cells import blank
 from wharfage.adapters.clock import SystemClock
 from wharfage.adapters.rsa_keys import UnusableKey
-from wharfage.adapters.stripe import notify
-from wharfage.domain.bill import Bill
+from wharfage.adapters.stripe import bill, notify
+from wharfage.domain import limits
+from wharfage.domain.bill import Bill, BillRow, RowKind
 from wharfage.domain.errors import NotifyRefused, Unanswered, Unavailable
 from wharfage.domain.order import Order, OrderKind
 from wharfage.domain.refund import Refund, RefundStatus, RefundView
@@ -42,7 +44,6 @@ from wharfage.settings import StripeSettings
 logger = logging.getLogger(__name__)
 
 VERSION = "2024-06-20"  #: Of Stripe's API: answers keep this form until we ask for another.
-CURRENCY = "cny"
 #: Fixed texts: no customer's words reach a channel.
 NAMES = {OrderKind.TOPUP: "Wharfage top-up", OrderKind.MEMBERSHIP: "Wharfage membership"}
 #: Stripe takes no session that ends in under half an hour. The order ends it earlier, by `close`.
@@ -76,7 +77,6 @@ class StripeChannel:
         amount_fen_max=99_999_999,
         references=True,
         refunds_async=True,
-        bills=False,
     )
 
     def __init__(
@@ -198,8 +198,30 @@ class StripeChannel:
         return _REFUND_UNKNOWN
 
     def fetch_bill(self, day: date) -> Bill:
-        """Fetch no bill: `capabilities` says that there is none. Raises: Unavailable."""
-        raise Unavailable
+        """List what a day moved, payments first; Stripe has it from the moment that it happens.
+
+        Raises: Unavailable when Stripe refuses, Unanswered when no answer can be believed or all
+        of it takes too long, BillRefused when what came is no list of transactions.
+        """
+        ends = self._clock.now() + timedelta(seconds=limits.BILL_SECONDS)
+        empty = blank(self.name, day)
+        rows = [row for kind in RowKind for row in self._rows(kind, empty, ends)]
+        return replace(empty, rows=tuple(rows))
+
+    def _rows(self, kind: RowKind, day: Bill, ends: datetime) -> Iterator[BillRow]:
+        last: str | None = None
+        while self._clock.now() < ends:
+            match self._call("GET", bill.target(kind, day, last)):
+                case 200, {"data": list(found), "has_more": bool(more)}:
+                    rows, last = bill.read(kind, found)
+                    yield from rows
+                    if not more or last is None:
+                        return
+                case status, _ if status != 429 and 400 <= status < 500:
+                    raise Unavailable
+                case _:
+                    raise Unanswered
+        raise Unanswered
 
     def _session(self, order: Order) -> Mapping[str, str]:
         """Say what is sold: the same words each time, or Stripe refuses its own key's repeat."""
@@ -213,7 +235,7 @@ class StripeChannel:
             "success_url": self._settings.return_url,
             "cancel_url": self._settings.return_url,
             f"{item}[quantity]": "1",
-            f"{item}[price_data][currency]": CURRENCY,
+            f"{item}[price_data][currency]": bill.CURRENCY,
             f"{item}[price_data][unit_amount]": str(order.amount_fen),
             f"{item}[price_data][product_data][name]": NAMES[order.kind],
         }
@@ -310,7 +332,7 @@ def _paid(session: Fields) -> TradeView:
         return _UNKNOWN
     charge = intent.get("latest_charge")
     given_back = charge.get("amount_refunded", 0) if isinstance(charge, dict) else 0
-    known = session.get("currency") == CURRENCY and type(amount_fen) is int
+    known = session.get("currency") == bill.CURRENCY and type(amount_fen) is int
     return TradeView(
         status=TradeStatus.SUCCESS,
         trade_no=intent["id"],

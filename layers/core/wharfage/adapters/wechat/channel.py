@@ -5,20 +5,24 @@ An answer is believed when WeChat Pay's key signed it just now; any other is no 
 
 import logging
 import secrets
-from datetime import date, timedelta, timezone
+from collections.abc import Mapping
+from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 
 from wharfage.adapters import https, rsa_keys
+from wharfage.adapters.bill_cells import blank
 from wharfage.adapters.clock import SystemClock
+from wharfage.adapters.download import download
 from wharfage.adapters.rsa_keys import UnusableKey
-from wharfage.adapters.wechat import notify
+from wharfage.adapters.wechat import bill, notify
 from wharfage.adapters.wechat.signing import V3_KEY_BYTES, Signing
-from wharfage.domain.bill import Bill
+from wharfage.domain.bill import Bill, FeeTerms
 from wharfage.domain.errors import NotifyRefused, Unanswered, Unavailable, fault
 from wharfage.domain.order import Order, OrderKind
+from wharfage.domain.reconciliation import SHANGHAI
 from wharfage.domain.refund import Refund, RefundStatus, RefundView
 from wharfage.domain.trade import (
     AMOUNT_FEN_MAX,
@@ -43,11 +47,14 @@ logger = logging.getLogger(__name__)
 #: Fixed texts: no customer's words reach a channel.
 DESCRIPTIONS = {OrderKind.TOPUP: "Wharfage 充值", OrderKind.MEMBERSHIP: "Wharfage 会员"}
 
-_SHANGHAI = timezone(timedelta(hours=8))
+BILL_DOMAINS = (".mch.weixin.qq.com",)  #: Where WeChat Pay hands bills out.
+
 _UNKNOWN = TradeView(status=TradeStatus.UNKNOWN)
 _REFUND_UNKNOWN = RefundView(status=RefundStatus.UNKNOWN)
 _NO_ORDER = frozenset({"ORDER_NOT_EXIST", "ORDERNOTEXIST"})  # Both are in its documents.
 _NO_REFUND = "RESOURCE_NOT_EXISTS"
+#: Nothing happened on that day, or its bill is not made yet.
+_NO_BILL = frozenset({"NO_STATEMENT_EXIST", "STATEMENT_CREATING"})
 #: Answers of a close to a trade that is not waiting.
 _NOT_WAITING = frozenset({"ORDER_PAID", "ORDERPAID", "ORDER_CLOSED", "ORDERCLOSED"})
 #: Refusals of a refund after which it is certain that no money moves.
@@ -115,7 +122,6 @@ class WechatChannel:
             amount_fen_min=1,
             amount_fen_max=AMOUNT_FEN_MAX,
             refunds_async=True,
-            bills=False,
         )
 
     @property
@@ -222,8 +228,28 @@ class WechatChannel:
         return _REFUND_UNKNOWN
 
     def fetch_bill(self, day: date) -> Bill:
-        """Fetch no bill: `capabilities` says that there is none. Raises: Unavailable."""
-        raise Unavailable
+        """Fetch and read the bill of a day; at latest it can be yesterday's.
+
+        Raises: Unavailable when WeChat Pay refuses, Unanswered when no answer can be believed,
+        BillRefused when what came is not a bill of ours of that day.
+        """
+        terms = FeeTerms(basis_points=self._settings.fee_basis_points)
+        match self._call("GET", f"/v3/bill/tradebill?bill_date={day.isoformat()}&bill_type=ALL"):
+            case 200, {"download_url": str(url), "hash_type": "SHA1", "hash_value": str(sha1)}:
+                content = download(
+                    url,
+                    gateway=self._settings.gateway,
+                    domains=BILL_DOMAINS,
+                    timeout_seconds=self._timeout_seconds,
+                    headers=lambda target: self._headers("GET", target),
+                )
+                merchant = self._settings.merchant_id
+                return bill.parse(content, sha1, day=day, merchant=merchant, fee_terms=terms)
+            case _, {"code": str(code)} if code in _NO_BILL:
+                return blank(self.name, day, published=False, fee_terms=terms)
+            case status, _ if 400 <= status < 500:
+                raise Unavailable
+        raise Unanswered
 
     def _prepared(self, order: Order, product: str, wanted: str, **more: Fields) -> str:
         content = {
@@ -231,7 +257,7 @@ class WechatChannel:
             "mchid": self._settings.merchant_id,
             "description": DESCRIPTIONS[order.kind],
             "out_trade_no": order.id,
-            "time_expire": order.expires_at.astimezone(_SHANGHAI).isoformat(timespec="seconds"),
+            "time_expire": order.expires_at.astimezone(SHANGHAI).isoformat(timespec="seconds"),
             "notify_url": self._settings.notify_url,
             "amount": {"total": order.amount_fen, "currency": notify.CURRENCY},
             **more,
@@ -295,19 +321,12 @@ class WechatChannel:
     def _call(self, method: str, target: str, content: Fields | None = None) -> Reply | None:
         """Call WeChat Pay; None when there is no answer that can be believed."""
         body = "" if content is None else msgspec.json.encode(content).decode()
-        headers = {
-            "Accept": "application/json",
-            "Authorization": self._signing.authorization(method, target, body, self._clock.now()),
-            "Content-Type": "application/json",
-            "User-Agent": "wharfage",
-            "Wechatpay-Serial": self._settings.public_key_id,
-        }
         facts = {"action": f"wechat {target.partition('?')[0]}"}
         try:
             answer = https.call(
                 method,
                 self._settings.gateway + target,
-                headers=headers,
+                headers=self._headers(method, target, body),
                 body=body.encode(),
                 timeout_seconds=self._timeout_seconds,
             )
@@ -323,6 +342,15 @@ class WechatChannel:
             facts["reason"] = f"{answer.status} {fields.get('code')}"
             logger.info("wechat refused", extra=facts)
         return answer.status, fields
+
+    def _headers(self, method: str, target: str, body: str = "") -> Mapping[str, str]:
+        return {
+            "Accept": "application/json",
+            "Authorization": self._signing.authorization(method, target, body, self._clock.now()),
+            "Content-Type": "application/json",
+            "User-Agent": "wharfage",
+            "Wechatpay-Serial": self._settings.public_key_id,
+        }
 
 
 def _about_payer(fields: Fields) -> bool:

@@ -1,4 +1,4 @@
-"""Fetching a bill: from Alipay's own hosts, within bounds, and never saying from where."""
+"""Fetching a bill: from the channel's own hosts, within bounds, and never saying from where."""
 
 import itertools
 import logging
@@ -9,7 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from wharfage.adapters.alipay.download import download
+from wharfage.adapters.alipay.channel import BILL_DOMAINS
+from wharfage.adapters.download import download
 from wharfage.domain import limits
 from wharfage.domain.bill import BillFault
 from wharfage.domain.errors import BillRefused, Unanswered, Unavailable
@@ -51,7 +52,8 @@ def sends(content: bytes, *, status: int = 200, length: int | None = None, **hea
 
 
 def fetched(base: str, path: str = "/bill/secret", **more) -> bytes:
-    return download(f"{base}{path}", gateway=f"{base}/gateway.do", timeout_seconds=2, **more)
+    gateway = f"{base}/gateway.do"
+    return download(f"{base}{path}", gateway=gateway, domains=(), timeout_seconds=2, **more)
 
 
 def test_a_file_of_the_stand_in_is_fetched_whole():
@@ -80,14 +82,16 @@ def test_a_file_of_the_stand_in_is_fetched_whole():
 )
 def test_an_address_that_is_not_alipays_is_never_opened(url):
     with pytest.raises(Unavailable) as caught:
-        download(url, gateway=REAL, timeout_seconds=1)
+        download(url, gateway=REAL, domains=BILL_DOMAINS, timeout_seconds=1)
 
     assert type(caught.value) is Unavailable
 
 
 def test_loopback_is_opened_only_where_the_gateway_is():
+    gateway = "http://127.0.0.1:9/gateway.do"
+
     with serving(sends(b"x")) as base, pytest.raises(Unavailable):
-        download(f"{base}/bill", gateway="http://127.0.0.1:9/gateway.do", timeout_seconds=1)
+        download(f"{base}/bill", gateway=gateway, domains=("1",), timeout_seconds=1)
 
 
 def test_a_redirect_is_not_followed():
@@ -115,6 +119,30 @@ def test_nobody_there_is_unanswered_and_says_not_where(caplog):
 
     assert caught.value.__cause__ is None
     assert "very-secret" not in caplog.text + str(caught.value)
+
+
+def test_headers_are_made_for_the_address_and_sent_with_it():
+    asked: list[str] = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        asked.extend((handler.path, handler.headers["Authorization"]))
+        sends(b"x")(handler)
+
+    with serving(answer) as base:
+        fetched(base, "/bill?token=a", headers=lambda target: {"Authorization": f"for {target}"})
+
+    assert asked == ["/bill?token=a", "for /bill?token=a"]
+
+
+def test_nothing_is_signed_for_an_address_that_is_not_the_channels():
+    with pytest.raises(Unavailable):
+        download(
+            "https://evil.example/bill",
+            gateway=REAL,
+            domains=BILL_DOMAINS,
+            timeout_seconds=1,
+            headers=lambda target: pytest.fail(f"signed {target}"),
+        )
 
 
 def test_a_file_is_as_large_as_a_bill_and_not_a_byte_larger(monkeypatch):

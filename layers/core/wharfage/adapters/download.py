@@ -1,24 +1,20 @@
-"""Fetches one file that Alipay has named: from its own hosts, within bounds of size and time.
+"""Fetches one file that a channel has named: from its own hosts, within bounds of size and time.
 
 The address is a secret for as long as it lives, so it is in no message and in no log.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.client import HTTPException, HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, ProxyHandler, build_opener
+from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
 from wharfage.domain import limits
 from wharfage.domain.bill import BillFault
 from wharfage.domain.errors import BillRefused, Unanswered, Unavailable
 
-TOTAL_SECONDS = 60.0  #: For all of it; the SDK's time-out is for each read.
-
 _CHUNK_BYTES = 64 * 1024
-#: Where Alipay hands bills out, and where its sandbox does.
-_DOMAINS = (".alipay.com", ".alipaydev.com", ".alipay-cloud-devapi.com")
 
 
 class _Stay(HTTPRedirectHandler):
@@ -32,22 +28,26 @@ def download(
     url: str,
     *,
     gateway: str,
+    domains: tuple[str, ...],
     timeout_seconds: float,
-    total_seconds: float = TOTAL_SECONDS,
+    headers: Callable[[str], Mapping[str, str]] = lambda target: {},
     clock: Callable[[], float] = time.monotonic,
 ) -> bytes:
-    """Fetch the file. *gateway* is Alipay's own address, which says where files may come from.
+    """Fetch the file. *gateway* is the channel's own address; where that is on this machine, the
+    file is, too, and else within one of the channel's *domains*. *headers* are made for the path
+    and query of an address that is trusted.
 
-    Raises: Unavailable for an address that is not Alipay's, Unanswered when it does not arrive,
-    BillRefused when it is larger than a bill.
+    Raises: Unavailable for an address that is not the channel's, Unanswered when the file does not
+    arrive, BillRefused when it is larger than a bill.
     """
-    _check(url, gateway)
-    ends = clock() + total_seconds
+    target = _trusted(url, gateway, domains)
+    ends = clock() + limits.BILL_SECONDS
     loopback = urlsplit(gateway).scheme == "http"
     # A proxy of the environment has no business on loopback.
     opener = build_opener(_Stay, *([ProxyHandler({})] if loopback else []))
     try:
-        with opener.open(url, timeout=timeout_seconds) as answer:
+        asked = Request(url, headers=dict(headers(target)))  # noqa: S310 - the address is checked
+        with opener.open(asked, timeout=timeout_seconds) as answer:
             return _read(answer, ends, clock)
     except (OSError, HTTPException, ValueError):
         # Without its cause, which has the address in it.
@@ -67,8 +67,8 @@ def _read(answer: HTTPResponse, ends: float, clock: Callable[[], float]) -> byte
     return bytes(content)
 
 
-def _check(url: str, gateway: str) -> None:
-    """Require Alipay's own host over TLS; plain and on loopback only where the gateway is."""
+def _trusted(url: str, gateway: str, domains: tuple[str, ...]) -> str:
+    """Require the channel's own host over TLS, or on loopback the gateway's; give the target."""
     try:
         asked, known = urlsplit(url), urlsplit(gateway)
         port = asked.port
@@ -80,6 +80,6 @@ def _check(url: str, gateway: str) -> None:
     if known.scheme == "http":  # Which settings allow to loopback alone.
         if (asked.scheme, asked.netloc) != (known.scheme, known.netloc):
             raise Unavailable
-        return
-    if asked.scheme != "https" or port not in {None, 443} or not host.endswith(_DOMAINS):
+    elif asked.scheme != "https" or port not in {None, 443} or not host.endswith(domains):
         raise Unavailable
+    return asked.path + (f"?{asked.query}" if asked.query else "")
