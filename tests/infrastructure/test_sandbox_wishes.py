@@ -126,7 +126,7 @@ def test_what_a_stand_in_does_not_play_is_refused(far, tmp_path):
         control = Caller(url=url)
         answers = [
             control.ask("POST", "/control/faults", faults).status
-            for faults in ({"query_lost": 1}, {"bill_late": True}, {"drop": 1})
+            for faults in ({"query_lost": 1}, {"bill_bomb": True}, {"bill_late": True})
         ]
 
     assert answers == [422, 422, 200]
