@@ -107,18 +107,14 @@ class StripeGateway:
         return Reply(f"{status} {_REASONS[status]}", text, kind="application/json; charset=utf-8")
 
     def _answer(self, method: str, path: str, fields: dict[str, str], key: str) -> Fields:
-        expanded = "expand[]" in fields
+        expanded = not {"expand[]", "expand[0]"}.isdisjoint(fields)
         session = re.fullmatch(r"/v1/checkout/sessions/cs_test_(\w+?)(/expire)?", path)
         match method, path:
             case "POST", "/v1/checkout/sessions":
                 return self._described(self._intend(fields), expanded=expanded)
             case "GET", "/v1/checkout/sessions":
                 found = self._paid_by(fields.get("payment_intent", ""))
-                return {
-                    "object": "list",
-                    "has_more": False,
-                    "data": [self._described(each, expanded=expanded) for each in found],
-                }
+                return listed(path, [self._described(each, expanded=expanded) for each in found])
             case "GET", "/v1/balance_transactions":
                 return self._moves(fields)
             case "POST", "/v1/refunds":
@@ -129,7 +125,7 @@ class StripeGateway:
                     for trade in self._paid_by(fields.get("payment_intent", ""))
                     for number in self.trades.refunded(trade.trade_no or "")
                 ]
-                return {"object": "list", "has_more": False, "data": made}
+                return listed(path, made)
             case "GET", _ if session and not session[2]:
                 return self._described(self._found(session[1]), expanded=expanded)
             case "POST", _ if session and session[2]:
@@ -203,11 +199,8 @@ class StripeGateway:
         ]
         at = int(after.removeprefix("txn_"))
         page = found[at : at + int(limit)]
-        return {
-            "object": "list",
-            "has_more": at + len(page) < len(found),
-            "data": [moved(line, number) for number, line in enumerate(page, start=at + 1)],
-        }
+        told = [moved(line, number) for number, line in enumerate(page, start=at + 1)]
+        return listed("/v1/balance_transactions", told, more=at + len(page) < len(found))
 
     def _paid_by(self, intent: str) -> list[Trade]:
         return [
@@ -278,6 +271,11 @@ def given_back(trades: Trades, trade: Trade, number: str, *, done: bool) -> Fiel
         "status": "succeeded" if done else "pending",
         "metadata": {"order": trade.order_no, "request": number},
     }
+
+
+def listed(path: str, data: list[Fields], *, more: bool = False) -> Fields:
+    """Write a page of a list."""
+    return {"object": "list", "url": path, "has_more": more, "data": data}
 
 
 def moved(line: days.Line, number: int) -> Fields:

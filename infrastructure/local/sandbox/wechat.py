@@ -167,7 +167,7 @@ class WechatGateway:
     def _bill_address(self, asked: dict[str, list[str]]) -> Fields:
         """Name the address of a day's bill, and sign what it is with this answer."""
         day = days.day_of(asked.get("bill_date", [""])[0])
-        if day is None or asked.get("bill_type") != ["ALL"]:
+        if day is None or asked.get("bill_type") != ["ALL"] or "tar_type" in asked:
             raise Declined(400, "PARAM_ERROR")
         if not days.over(day, self.now()):
             raise Declined(400, "INVALID_REQUEST")
