@@ -58,6 +58,20 @@ def test_what_no_channel_can_do_is_refused_with_what_does_not_fit(wish, fault):
     assert faults(refused.value) == [fault]
 
 
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        (Wish(amount_fen=399), "cards takes from 400 to 10000 fen."),
+        (Wish(amount_fen=400, method=PayMethod.QR), "cards is paid by page."),
+    ],
+)
+def test_a_refusal_says_what_the_channel_does_take(wish, words):
+    with pytest.raises(Invalid) as refused:
+        choose(offers(), wish, named="cards")
+
+    assert [each.message for each in refused.value.faults] == [words]
+
+
 def test_a_channel_of_another_currency_is_passed_over():
     both = {"dollars": Offer(capabilities=DOLLARS), **offers()}
 

@@ -50,9 +50,12 @@ def choose(offers: Mapping[str, Offer], wish: Wish, *, named: str | None = None)
 def misfit(name: str, offer: Capabilities, wish: Wish) -> Invalid | None:
     """Say what of a wish a channel cannot do; None if it can do it all."""
     if wish.method is not None and wish.method not in offer.methods:
-        return fault("/method", "method_unknown", f"{name} is not paid in this way.")
+        ways = ", ".join(sorted(offer.methods))
+        return fault("/method", "method_unknown", f"{name} is paid by {ways}.")
     if wish.currency not in offer.currencies:
         return fault("/channel", "channel_currency", f"{name} does not take {wish.currency}.")
     if not offer.amount_fen_min <= wish.amount_fen <= offer.amount_fen_max:
-        return fault("/amount_fen", "channel_limit", f"{name} does not take this amount.")
+        least, most = offer.amount_fen_min, offer.amount_fen_max
+        text = f"{name} takes from {least} to {most} fen."
+        return fault("/amount_fen", "channel_limit", text)
     return None

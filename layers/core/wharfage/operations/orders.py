@@ -27,7 +27,7 @@ from wharfage.domain.order import Order, OrderKind, OrderNews, OrderStanding, Or
 from wharfage.domain.record import Body, View
 from wharfage.domain.review import ReviewEntry
 from wharfage.domain.risk import OrderFlow, Outcome, ReviewState, Rule, assess, flow_of
-from wharfage.domain.routing import Wish
+from wharfage.domain.routing import Wish, misfit
 from wharfage.domain.trade import PayAction, PayMethod
 from wharfage.domain.unused import refundable
 from wharfage.operations import channels, keys, payments, rates, withdrawals
@@ -209,9 +209,9 @@ def pay(
     if now >= order.expires_at:
         raise OrderNotOpen(state="expired")
     channel = payments.channel_of(ports, order.channel)
-    if body.method not in channel.capabilities.methods:
-        text = f"{order.channel} is not paid in this way"
-        raise fault("/method", "method_unknown", text)
+    wish = Wish(amount_fen=order.amount_fen, method=body.method)
+    if wrong := misfit(order.channel, channel.capabilities, wish):
+        raise wrong
     payer = channels.payer(body.method, openid=body.openid, payer_ip=body.payer_ip, address=address)
     action = channel.create(order, body.method, payer)
     if action.reference is not None:
