@@ -14,30 +14,11 @@ from infrastructure.local.sandbox import alipay_bills as stand_in
 from infrastructure.local.sandbox.days import Line
 from infrastructure.local.sandbox.trades import Faults
 from tests.fixtures.alipay import SELLER
+from tests.fixtures.bill_lines import DAY, PAYMENT, REFUND, days, rows, tells
 from wharfage.adapters.alipay import bill
 from wharfage.domain import limits
-from wharfage.domain.bill import BillFault, BillRow, Claim, FeeTerms, RowKind
+from wharfage.domain.bill import BillFault, Claim, FeeTerms, RowKind
 from wharfage.domain.errors import BillRefused
-
-DAY = date(2026, 3, 1)
-PAID_AT = datetime(2026, 3, 1, 4, 0, 7, tzinfo=UTC)  # Noon in China.
-PAYMENT = Line(
-    trade_no="2026030122001004081000400001",
-    order_no="ord_1",
-    subject="Wharfage 充值",
-    created_at=PAID_AT.timestamp() - 60,
-    completed_at=PAID_AT.timestamp(),
-    amount_fen=9900,
-)
-REFUND = Line(
-    trade_no=PAYMENT.trade_no,
-    order_no="ord_1",
-    subject="Wharfage 充值",
-    created_at=PAYMENT.created_at,
-    completed_at=PAID_AT.timestamp() + 3600,
-    amount_fen=-1000,
-    refund_no="rfd_1",
-)
 
 
 def packed(*lines: Line, **faults: Any) -> bytes:
@@ -80,25 +61,7 @@ def refused(archive: bytes, **asked) -> str:
 def test_payments_and_refunds_are_read_with_their_fees_and_sums():
     found = read(packed(PAYMENT, REFUND))
 
-    assert found.rows == (
-        BillRow(
-            kind=RowKind.PAYMENT,
-            order="ord_1",
-            trade_no=PAYMENT.trade_no,
-            amount_fen=9900,
-            fee_fen=60,
-            completed_at=PAID_AT,
-        ),
-        BillRow(
-            kind=RowKind.REFUND,
-            order="ord_1",
-            trade_no=PAYMENT.trade_no,
-            refund="rfd_1",
-            amount_fen=1000,
-            fee_fen=-6,
-            completed_at=PAID_AT + timedelta(hours=1),
-        ),
-    )
+    assert found.rows == rows(fee_fen=60, returned_fen=6)
     assert found.claims == (
         Claim(name="payments_received", stated_fen=9900, counted_fen=9900),
         Claim(name="refunds_received", stated_fen=-1000, counted_fen=-1000),
@@ -293,30 +256,9 @@ def test_no_damage_makes_it_fail_in_another_way(data):
     only_refuses(zipped(bytes(whole)))
 
 
-amounts = st.integers(1, 10_000_000)
-
-
-@given(paid=st.lists(amounts, max_size=20), back=st.lists(amounts, max_size=10))
-def test_what_the_stand_in_writes_is_what_is_read(paid: list[int], back: list[int]):
-    lines = [
-        Line(
-            trade_no=f"{at:028d}",
-            order_no=f"ord_{at}",
-            subject="Wharfage 充值",
-            created_at=PAID_AT.timestamp(),
-            completed_at=PAID_AT.timestamp() + at,
-            amount_fen=-fen if at >= len(paid) else fen,
-            refund_no=f"rfd_{at}" if at >= len(paid) else "",
-        )
-        for at, fen in enumerate([*paid, *back])
-    ]
-
-    found = read(packed(*lines))
-
-    assert [(row.order, row.amount_fen, row.refund) for row in found.rows] == [
-        (line.order_no, abs(line.amount_fen), line.refund_no or None) for line in lines
-    ]
-    assert all(claim.stated_fen == claim.counted_fen for claim in found.claims)
+@given(lines=days)
+def test_what_the_stand_in_writes_is_what_is_read(lines: list[Line]):
+    assert tells(read(packed(*lines)), lines)
 
 
 ARCHIVE = packed(PAYMENT, REFUND)
