@@ -6,7 +6,7 @@ with a backtick, so that a spreadsheet takes no number for one.
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -74,12 +74,13 @@ def _decoded(content: bytes) -> str:
         raise BillRefused(reason=BillFault.ENCODING) from None
 
 
-def _table(names: str, rows: Iterable[str], needed: frozenset[str]) -> list[Cells]:
+def _table(names: str, rows: Iterable[str], needed: frozenset[str]) -> Iterator[Cells]:
     """Read rows below the line that names the columns; their order is not relied upon."""
     columns = names.split(",")
     if len(set(columns)) != len(columns) or not needed.issubset(columns):
         raise BillRefused(reason=BillFault.FORM)
-    return [_cells(columns, row) for row in rows]
+    for row in rows:
+        yield _cells(columns, row)
 
 
 def _cells(columns: list[str], row: str) -> Cells:
