@@ -248,4 +248,5 @@ def outputs_view(store: str, *items: tuple[str, bytes], **missing: str) -> Json:
 QUOTAS: list[Json] = [
     {"name": "live_jobs", "limit": 2000, "used": 3},
     {"name": "memory_mb", "limit": 4096, "used": 0},
+    {"name": "spend_day_fen", "limit": 500000, "used": 28},
 ]

@@ -211,6 +211,15 @@ def test_quota_prices_and_orders_show_yuan(api: Api, run: Run):
     assert "CNY 50.00" in run("orders").out.decode()
 
 
+def test_quota_shows_the_limits_that_are_in_use_and_no_others(run: Run):
+    shown = run("quota").out.decode()
+
+    rows = [" ".join(line.split()) for line in shown.splitlines()]
+    assert "live jobs 3 of 2000" in rows
+    assert "spend day CNY 0.28 of CNY 5000.00" in rows
+    assert "memory" not in shown
+
+
 def test_prices_need_nobody_to_be_signed_in(run: Run):
     assert run("prices", "--json", WHARFAGE_TOKEN="").json["vcpu_hour_fen"] == 24
 

@@ -127,7 +127,9 @@ def _life(found: Quota) -> dict[str, str]:
         facts["lasts"] = duration(found["lasts_seconds"])
     for line in found["quotas"]:
         if line["used"]:
-            facts[line["name"]] = f"{line['used']} of {line['limit']}"
+            shown = yuan if line["name"].endswith("_fen") else str
+            name = line["name"].removesuffix("_fen").replace("_", " ")
+            facts[name] = f"{shown(line['used'])} of {shown(line['limit'])}"
     return facts
 
 
