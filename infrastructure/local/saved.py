@@ -32,7 +32,8 @@ def backup(paths: Paths, folder: Path) -> Saved:
         raise FileExistsError(f"{folder} exists already; name a folder that does not.")
     made(folder)
     target = folder / paths.store.name
-    SqliteRows(paths.store).backup(target)
+    with closing(SqliteRows(paths.store)) as rows:
+        rows.backup(target)
     shutil.copytree(paths.keys, folder / paths.keys.name)
     return Saved(folder=folder, items=_items(target), bytes=target.stat().st_size)
 

@@ -2,6 +2,7 @@
 
 from contextlib import closing
 from datetime import timedelta
+from typing import cast
 
 import pytest
 
@@ -35,10 +36,13 @@ def test_a_memory_store_begins_empty_and_keeps_what_it_is_given():
 def test_a_file_store_keeps_what_it_is_given_for_the_next_to_open_it(tmp_path):
     balance = Balance(account="acc", available=1)
 
-    file_store(tmp_path / "store.db").commit(Put(balance, when=[absent()]))
+    stores = [file_store(tmp_path / "store.db") for _ in range(2)]
 
-    store = file_store(tmp_path / "store.db")
-    assert store.get(schema.BALANCE.key(account="acc")) == balance
+    stores[0].commit(Put(balance, when=[absent()]))
+
+    assert stores[1].get(schema.BALANCE.key(account="acc")) == balance
+    for each in stores:
+        cast(SqliteRows, each._rows).close()
 
 
 @pytest.mark.parametrize(("seconds", "deleted"), [(-1, 0), (0, 0), (1, 1)])

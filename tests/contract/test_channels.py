@@ -12,7 +12,6 @@ from tests.fixtures.channels import counter, settled
 from tests.fixtures.money import ALICE, World
 from tests.fixtures.waiting import gate
 from wharfage import items, schema
-from wharfage.adapters.embedded import file_store
 from wharfage.domain.errors import NotifyRefused, Refused, Unanswered, Unavailable
 from wharfage.domain.order import Order, OrderKind, OrderState
 from wharfage.domain.refund import RefundStatus
@@ -97,8 +96,8 @@ def test_a_notify_of_another_form_is_refused(shop, change, step):
     assert untouched(here, order)
 
 
-def test_forty_of_one_notify_at_once_credit_once(shop, tmp_path):
-    here = shop.world(file_store(tmp_path / "money.sqlite3"))
+def test_forty_of_one_notify_at_once_credit_once(shop, store_in_file):
+    here = shop.world(store_in_file)
     order = shop.open(here)
     request = shop.told(shop.paid(order))
     start = gate(8)
@@ -210,8 +209,8 @@ def replace_order(here: World, order: Order, state: OrderState) -> Order:
 
 
 @pytest.mark.slow
-def test_a_payment_and_a_cancel_at_once_lose_no_money_in_many_rounds(shop, tmp_path):
-    here = shop.world(file_store(tmp_path / "money.sqlite3"))
+def test_a_payment_and_a_cancel_at_once_lose_no_money_in_many_rounds(shop, store_in_file):
+    here = shop.world(store_in_file)
     rounds = 5  # As many orders as a customer may have open in a window, and more is no other race.
 
     for done in range(1, rounds + 1):

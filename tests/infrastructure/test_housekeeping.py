@@ -6,14 +6,15 @@ from pathlib import Path
 from infrastructure.local.housekeeping import tidy
 from tests.fixtures.money import ALICE, START, put_balance
 from wharfage import schema
-from wharfage.adapters.embedded import file_store
+from wharfage.adapters.store import RecordStore
 from wharfage.domain.rate import Rate
 from wharfage.operations import rates
 
 
-def test_an_expired_rate_window_is_deleted_and_money_stays(tmp_path: Path) -> None:
-    path = tmp_path / "store.sqlite3"
-    store = file_store(path)
+def test_an_expired_rate_window_is_deleted_and_money_stays(
+    tmp_path: Path, store_in_file: RecordStore
+) -> None:
+    path, store = tmp_path / "store.db", store_in_file
     store.commit(put_balance(ALICE))
     store.commit(rates.count(Rate(action="act", limit=1, seconds=60), "who", now=START))
 

@@ -19,7 +19,6 @@ from tests.fixtures.money import (
 )
 from tests.fixtures.waiting import gate
 from wharfage import schema
-from wharfage.adapters.embedded import file_store
 from wharfage.domain.errors import NotFound, NotifyRefused, Unavailable
 from wharfage.domain.order import OrderState
 from wharfage.domain.trade import NotifyStep, TradeStatus, TradeView
@@ -77,8 +76,8 @@ def test_a_notify_repeated_later_is_agreed_to_and_credits_nothing(days):
 
 
 @pytest.mark.parametrize("kind", ["memory", "file"])
-def test_forty_parallel_notifies_are_one_credit(kind, tmp_path):
-    here = world(file_store(tmp_path / "store.db") if kind == "file" else None)
+def test_forty_parallel_notifies_are_one_credit(kind, store_in_file):
+    here = world(store_in_file if kind == "file" else None)
     order = here.order()
     start = gate(40)
 

@@ -26,7 +26,6 @@ from tests.fixtures.money import (
 )
 from tests.fixtures.waiting import gate
 from wharfage import schema
-from wharfage.adapters.embedded import file_store
 from wharfage.domain import limits
 from wharfage.domain.bill import BillFault
 from wharfage.domain.errors import BillRefused, NotFound, Unanswered
@@ -192,9 +191,8 @@ def test_a_bill_that_changes_between_two_steps_is_begun_anew(here):
     assert [state for _, state, _ in told(here)] == ["cleared"] * 3
 
 
-def test_two_looks_at_once_find_the_same_once(tmp_path):
-    store = file_store(tmp_path / "store.db")
-    here = world(store)
+def test_two_looks_at_once_find_the_same_once(store_in_file):
+    here = world(store_in_file)
     orders = paid_orders(here, 40)
     here.clock.pass_(seconds=limits.ORDER_SECONDS)
     missed = here.order(5)

@@ -7,7 +7,6 @@ import pytest
 
 from tests.fixtures.money import ALICE, BOB, OPERATOR, RacedStore, with_store, world
 from tests.fixtures.waiting import gate
-from wharfage.adapters.embedded import file_store
 from wharfage.domain.errors import (
     InsufficientFunds,
     KeyReused,
@@ -182,8 +181,8 @@ def test_what_another_refund_takes_meanwhile_is_not_refunded_as_well():
 
 
 @pytest.mark.parametrize("durable", [False, True])
-def test_of_twenty_refunds_at_once_exactly_three_fit(tmp_path, durable):
-    here = world(file_store(tmp_path / "store") if durable else None)
+def test_of_twenty_refunds_at_once_exactly_three_fit(store_in_file, durable):
+    here = world(store_in_file if durable else None)
     order = here.paid_order(9900)
     start = gate(20)
 

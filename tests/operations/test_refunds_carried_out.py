@@ -7,7 +7,6 @@ import pytest
 
 from tests.fixtures.money import world
 from tests.fixtures.waiting import gate
-from wharfage.adapters.embedded import file_store
 from wharfage.domain.errors import (
     NotRefundable,
     StateConflict,
@@ -201,8 +200,8 @@ def test_another_amount_than_ours_is_no_success():
     assert here.carried_out(refund).state is RefundState.UNKNOWN
 
 
-def test_two_sweepers_at_once_call_once(tmp_path):
-    here = world(file_store(tmp_path / "store"))
+def test_two_sweepers_at_once_call_once(store_in_file):
+    here = world(store_in_file)
     order = here.paid_order()
     refund = here.approved(here.refund(order))
     start = gate(8)

@@ -184,9 +184,11 @@ class SqliteRows:
         connection = self._idle.pop() if self._idle else connect(self._path)
         try:
             yield connection
-        except sqlite3.Error as error:
+        except BaseException as error:
             connection.close()
-            raise failure(self._path, error, Contended) from error
+            if isinstance(error, sqlite3.Error):
+                raise failure(self._path, error, Contended) from error
+            raise
         self._idle.append(connection)
 
 
