@@ -8,19 +8,31 @@ import pytest
 
 from tests.fixtures import alipay, stripe, wechat
 from tests.fixtures.edge import settings
-from wharfage import wiring
+from tests.fixtures.stores import used
+from wharfage import schema, wiring
 from wharfage.adapters.breakers import Guarded
 from wharfage.adapters.store import RecordStore
-from wharfage.settings import SettingsError
+from wharfage.domain.balance import Balance
+from wharfage.settings import Settings, SettingsError
+from wharfage.transaction import Put, absent
 
 
 def test_a_store_in_a_file_keeps_what_another_start_reads(tmp_path):
     chosen = settings(STORE="embedded", STORE_FILE=str(tmp_path / "store.sqlite3"))
 
-    ports = wiring.ports_from(chosen)
+    balance = Balance(account="acc", available=1)
 
-    assert isinstance(ports.store, RecordStore)
-    assert (tmp_path / "store.sqlite3").exists()
+    with used(store_of(chosen)) as store:
+        store.commit(Put(balance, when=[absent()]))
+
+    with used(store_of(chosen)) as store:
+        assert store.get(schema.BALANCE.key(account="acc")) == balance
+
+
+def store_of(chosen: Settings) -> RecordStore:
+    store = wiring.ports_from(chosen).store
+    assert isinstance(store, RecordStore)
+    return store
 
 
 def test_ports_over_dynamodb_are_made_without_a_connection():

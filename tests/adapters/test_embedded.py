@@ -2,11 +2,10 @@
 
 from contextlib import closing
 from datetime import timedelta
-from typing import cast
 
 import pytest
 
-from tests.fixtures.stores import NOW, balance_key, new_order, order_key, put_item
+from tests.fixtures.stores import NOW, balance_key, new_order, order_key, put_item, used
 from wharfage import items, schema
 from wharfage.adapters.embedded import DictRows, SqliteRows, file_store, memory_store
 from wharfage.adapters.rows import PutItem
@@ -36,13 +35,11 @@ def test_a_memory_store_begins_empty_and_keeps_what_it_is_given():
 def test_a_file_store_keeps_what_it_is_given_for_the_next_to_open_it(tmp_path):
     balance = Balance(account="acc", available=1)
 
-    stores = [file_store(tmp_path / "store.db") for _ in range(2)]
+    with used(file_store(tmp_path / "store.db")) as store:
+        store.commit(Put(balance, when=[absent()]))
 
-    stores[0].commit(Put(balance, when=[absent()]))
-
-    assert stores[1].get(schema.BALANCE.key(account="acc")) == balance
-    for each in stores:
-        cast(SqliteRows, each._rows).close()
+    with used(file_store(tmp_path / "store.db")) as store:
+        assert store.get(schema.BALANCE.key(account="acc")) == balance
 
 
 @pytest.mark.parametrize(("seconds", "deleted"), [(-1, 0), (0, 0), (1, 1)])
