@@ -182,8 +182,6 @@ SELDOM_AGENTS: dict[str, str] = {
     "test_another_claim_or_another_host_can_write_nothing",
     "bytes that are here are not taken twice": "agent/test_outbox.py::"
     "test_bytes_arrive_once_and_in_order_whatever_is_lost_and_read_again",
-    "doubt after the engine was away": "agent/test_logs.py::"
-    "test_output_of_a_container_that_ended_while_the_engine_was_away_is_marked",
     "listener that ended early is not believed": "agent/test_logs.py::"
     "test_a_listener_that_ended_long_before_its_container_is_not_believed",
     "mark of output that went with its container": "agent/test_logs.py::"
