@@ -23,6 +23,8 @@ PUBLIC = {
     ("GET", "/v1/alipay/return"),
     ("POST", "/v1/wechat/notify"),
     ("POST", "/v1/stripe/notify"),
+    ("GET", "/v1/wechat/return"),
+    ("GET", "/v1/stripe/return"),
     ("GET", "/v1/prices"),
     ("GET", "/v1/plans"),
     ("GET", "/v1/channels"),

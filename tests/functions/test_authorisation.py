@@ -106,6 +106,8 @@ MATRIX: Mapping[str, Cells] = {
     "GET /v1/alipay/return": OPEN,
     "POST /v1/wechat/notify": OPEN,
     "POST /v1/stripe/notify": OPEN,
+    "GET /v1/wechat/return": OPEN,
+    "GET /v1/stripe/return": OPEN,
     "GET /v1/quota": SELF,
     "POST /v1/quota/check": SELF,
     "GET /v1/ledger": SELF,

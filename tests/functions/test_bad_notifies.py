@@ -13,6 +13,7 @@ from tests.fixtures.alipay import FORM
 from tests.fixtures.edge import Answer
 from tests.fixtures.port import Call, Port
 from tests.fixtures.refusals import require_problem
+from wharfage import schema
 from wharfage.domain import limits
 from wharfage.domain.trade import NotifyStep
 
@@ -219,15 +220,33 @@ def test_a_good_notify_credits_once_however_often_and_in_whatever_order(port: Po
 
 @pytest.mark.parametrize(
     "query",
-    ["", "out_trade_no=", "out_trade_no=../x", "out_trade_no=%00", "out_trade_no=" + "o" * 9000,
-     "out_trade_no=ord_0&out_trade_no=ord_1", "total_amount=1e309&trade_status=TRADE_SUCCESS"],
+    ["", "{name}=", "{name}=../x", "{name}=%00", "{name}=" + "o" * 9000,
+     "{name}=ord_0&{name}=ord_1", "total_amount=1e309&trade_status=TRADE_SUCCESS"],
 )  # fmt: skip
-def test_a_buyer_who_comes_back_with_anything_proves_nothing(port: Port, query: str) -> None:
+@pytest.mark.parametrize(
+    ("channel", "name"), [("alipay", "out_trade_no"), ("wechat", "order"), ("stripe", "order")]
+)
+def test_a_buyer_who_comes_back_with_anything_proves_nothing(
+    port: Port, channel: str, name: str, query: str
+) -> None:
     with port.unchanged():
-        answer = port.ask("GET /v1/alipay/return", Call(query=query))
+        answer = port.ask(f"GET /v1/{channel}/return", Call(query=query.format(name=name)))
 
     assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert "out_trade_no" not in answer.text
+    assert "ord_" not in answer.text
+
+
+@pytest.mark.parametrize("channel", ["alipay", "wechat", "stripe"])
+def test_a_buyer_who_comes_back_has_the_order_asked_about_at_once(port: Port, channel: str) -> None:
+    orders = {"alipay": port.order, "wechat": port.wechat_order, "stripe": port.stripe_order}
+    name = "out_trade_no" if channel == "alipay" else "order"
+
+    answer = port.ask(f"GET /v1/{channel}/return", Call(query=f"{name}={orders[channel]}"))
+
+    assert "If you have paid" in answer.text
+    order = port.store.get(schema.ORDER.key(id=orders[channel]))
+    assert order is not None
+    assert order.due_at == port.clock.now()
 
 
 def _bound(port: Port) -> str:

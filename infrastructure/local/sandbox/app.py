@@ -143,8 +143,9 @@ class Counter:
         self._pay_trade(trade)
         if trade.return_url is None:
             return Reply("303 See Other", headers={"Location": f"/cashier/{token}"})
-        query = urlencode(self._gateway.return_fields(trade))
-        return Reply("303 See Other", headers={"Location": f"{trade.return_url}?{query}"})
+        brought = self._gateway.return_fields(trade)
+        query = f"?{urlencode(brought)}" if brought else ""
+        return Reply("303 See Other", headers={"Location": trade.return_url + query})
 
     def _pay_trade(self, trade: Trade) -> None:
         """Pay a trade that waits; a second click changes nothing."""

@@ -323,7 +323,7 @@ def _wechat(source: _Source, public_url: str, *, local: bool) -> WechatSettings 
         public_key=source.secret("WECHAT_PUBLIC_KEY"),
         v3_key=source.secret("WECHAT_V3_KEY"),
         notify_url=f"{public_url}/v1/wechat/notify",
-        return_url=f"{public_url}/#/topup",
+        return_url=f"{public_url}/v1/wechat/return",
         methods=_wechat_methods(source),
         fee_basis_points=source.number("WECHAT_FEE_BASIS_POINTS", 0, 10_000, default=60),
     )
@@ -345,7 +345,7 @@ def _stripe(source: _Source, public_url: str, *, local: bool) -> StripeSettings 
         gateway=_genuine(source.url("STRIPE_GATEWAY", local=local), "api.stripe.com", local),
         secret_key=source.secret("STRIPE_SECRET_KEY"),
         webhook_secret=source.secret("STRIPE_WEBHOOK_SECRET"),
-        return_url=f"{public_url}/#/topup",
+        return_url=f"{public_url}/v1/stripe/return",
     )
     if not local and not settings.live:
         raise SettingsError(f"STRIPE_SECRET_KEY is a test key, which only STAGE={LOCAL} may use")

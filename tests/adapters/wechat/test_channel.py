@@ -149,7 +149,7 @@ def test_a_phones_browser_is_sent_to_wechat_and_back_to_us(tmp_path):
                 channel.create(asked, PayMethod.WAP, Payer(address=nowhere))
 
     fields = parse_qs(urlsplit(str(made.url)).query)
-    assert fields["redirect_url"] == ["http://127.0.0.1:9/#/topup"]
+    assert fields["redirect_url"] == [f"http://127.0.0.1:9/v1/wechat/return?order={asked.id}"]
     assert str(made.url).startswith(f"{url}/cashier/")
 
 

@@ -225,15 +225,15 @@ class StripeChannel:
 
     def _session(self, order: Order) -> Mapping[str, str]:
         """Say what is sold: the same words each time, or Stripe refuses its own key's repeat."""
-        item = "line_items[0]"
+        item, back = "line_items[0]", f"{self._settings.return_url}?order={order.id}"
         return {
             "mode": "payment",
             "payment_method_types[0]": "card",
             "client_reference_id": order.id,
             "payment_intent_data[metadata][order]": order.id,
             "expires_at": str(int((order.created_at + SESSION_LIFE).timestamp())),
-            "success_url": self._settings.return_url,
-            "cancel_url": self._settings.return_url,
+            "success_url": back,
+            "cancel_url": back,
             f"{item}[quantity]": "1",
             f"{item}[price_data][currency]": bill.CURRENCY,
             f"{item}[price_data][unit_amount]": str(order.amount_fen),

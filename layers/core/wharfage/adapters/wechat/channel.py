@@ -150,7 +150,7 @@ class WechatChannel:
             case PayMethod.WAP:
                 scene = {"payer_client_ip": payer.address, "h5_info": {"type": "Wap"}}
                 url = self._prepared(order, "h5", "h5_url", scene_info=scene)
-                back = urlencode({"redirect_url": self._settings.return_url})
+                back = urlencode({"redirect_url": f"{self._settings.return_url}?order={order.id}"})
                 return PayAction(method=method, url=f"{url}&{back}")
             case PayMethod.PAGE:
                 raise Unavailable
