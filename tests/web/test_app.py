@@ -27,6 +27,7 @@ from wharfage.web import (
     public,
     signed_in,
 )
+from wharfage.web.pages import STYLE_SOURCE
 
 PASSWORD = "correct horse battery"
 
@@ -166,7 +167,9 @@ def test_html_and_empty_answers_are_what_they_say(call):
     page = call("GET", "/v1/page")
 
     assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert STYLE_SOURCE in page.headers["content-security-policy"]
     assert page.text == "<p>hello</p>"
+    assert "style-src" not in call("GET", "/v1/notes/1").headers["content-security-policy"]
 
 
 @pytest.mark.parametrize("target", ["/v1/notes/1", "/v1/page", "/v1/broken", "/v1/nowhere"])

@@ -5,6 +5,7 @@ from importlib.resources import files
 
 from wharfage.domain.errors import NotFound
 from wharfage.web import problems
+from wharfage.web.pages import page
 
 
 def openapi() -> str:
@@ -17,12 +18,12 @@ def error_page(code: str) -> str:
     for refusal, row in problems.TABLE.items():
         if refusal.code == code:
             meaning = (refusal.__doc__ or "").strip()
-            return (
-                f'<!doctype html><meta charset="utf-8"><title>{escape(code)}</title>'
+            return page(
+                code,
                 f"<h1><code>{escape(code)}</code> ({row.status})</h1>"
                 f"<p><strong>{escape(row.title)}.</strong> {escape(meaning)}</p>"
                 f"<p>{escape(row.advice)}</p>"
                 f'<div lang="zh"><p><strong>{escape(row.title_zh)}。</strong></p>'
-                f"<p>{escape(row.advice_zh)}</p></div>\n"
+                f"<p>{escape(row.advice_zh)}</p></div>",
             )
     raise NotFound(what="error")

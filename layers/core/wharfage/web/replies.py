@@ -5,12 +5,14 @@ from typing import Any
 import chalice.app as chalice
 import msgspec
 
-from wharfage.web.answers import Accepted, Created, NoContent, Text
+from wharfage.web.answers import Accepted, Created, Html, NoContent, Text
+from wharfage.web.pages import STYLE_SOURCE
 from wharfage.web.request import Request
 
+_POLICY = "default-src 'none'; frame-ancestors 'none'"
 _EVERYWHERE = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": _POLICY,
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "Strict-Transport-Security": "max-age=63072000",
@@ -24,8 +26,10 @@ def reply(result: Any, asking: Request) -> chalice.Response:
     """Write the answer of a view."""
     match result:
         case Text(content, status=status):
-            text = {"Content-Type": result.content_type}
-            return response(status, content, _headers(asking, text))
+            own = {"Content-Type": result.content_type}
+            if isinstance(result, Html):
+                own["Content-Security-Policy"] = f"{_POLICY}; style-src {STYLE_SOURCE}"
+            return response(status, content, _headers(asking, own))
         case NoContent():
             return response(204, "", _headers(asking, {}))
         case Accepted(view, location=location, retry_after=seconds, replayed=replayed):
