@@ -229,6 +229,8 @@ def test_the_type_of_a_problem_leads_to_its_page(call):
 
     assert (page.status, "unauthenticated" in page.text) == (200, True)
     assert call("GET", "/v1/errors/nonsense").status == 404
+    needed = call("GET", "/v1/errors/insufficient_funds").text
+    assert "<var>required_fen</var> fen are needed" in needed
 
 
 def test_a_new_password_that_is_refused_is_named_as_the_new_one(call, token):

@@ -1,5 +1,6 @@
 """What the edge serves about itself: the OpenAPI document, and a page for every error code."""
 
+import re
 from html import escape
 from importlib.resources import files
 
@@ -22,8 +23,13 @@ def error_page(code: str) -> str:
                 code,
                 f"<h1><code>{escape(code)}</code> ({row.status})</h1>"
                 f"<p><strong>{escape(row.title)}.</strong> {escape(meaning)}</p>"
-                f"<p>{escape(row.advice)}</p>"
+                f"<p>{_advice(row.advice)}</p>"
                 f'<div lang="zh"><p><strong>{escape(row.title_zh)}。</strong></p>'
-                f"<p>{escape(row.advice_zh)}</p></div>",
+                f"<p>{_advice(row.advice_zh)}</p></div>",
             )
     raise NotFound(what="error")
+
+
+def _advice(text: str) -> str:
+    """Write advice with the names of what each refusal fills in."""
+    return re.sub(r"\{(\w+)\}", r"<var>\1</var>", escape(text))
