@@ -202,3 +202,24 @@ def test_the_notify_address_is_ours():
     alipay = settings(CLOUD | ALIPAY).alipay
 
     assert alipay.notify_url == "https://api.example.com/v1/alipay/notify"
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_a_buyer_comes_back_to_the_page_of_the_channel(channel):
+    found = getattr(settings(CLOUD | CHANNELS[channel]), channel)
+
+    assert found.return_url == f"https://api.example.com/v1/{channel}/return"
+
+
+@pytest.mark.parametrize("channel", ["alipay", "wechat"])
+def test_what_a_channel_may_keep_is_as_its_contract_says(channel):
+    def fee(**changes: str) -> int:
+        found = getattr(settings(CLOUD | CHANNELS[channel], **changes), channel)
+        return int(found.fee_basis_points)
+
+    name = f"{channel.upper()}_FEE_BASIS_POINTS"
+    assert fee() == 60
+    assert fee(**{name: "38"}) == 38
+    for wrong in ("-1", "10001", "0.6"):
+        with pytest.raises(SettingsError, match=name):
+            fee(**{name: wrong})

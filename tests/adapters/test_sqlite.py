@@ -134,6 +134,14 @@ class TestTheFile:
         with pytest.raises(StoreDamaged, match="is damaged"):
             rows.check()
 
+    def test_a_read_that_fails_in_any_way_keeps_no_connection(self, rows):
+        with pytest.raises(KeyError), rows._reader() as connection:
+            raise KeyError
+
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
+        assert connection not in rows._idle
+
     def test_a_whole_file_passes_its_check(self, rows):
         rows.write([put_item(balance_key())])
 

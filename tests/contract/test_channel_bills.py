@@ -10,7 +10,7 @@ from tests.contract.test_channel_calls import away_settings, refund_of
 from tests.fixtures.bills import breaks_of, run_of
 from tests.fixtures.channels import Counter, settled
 from tests.fixtures.money import World
-from wharfage.domain.bill import Bill, RowKind
+from wharfage.domain.bill import Bill, FeeTerms, RowKind
 from wharfage.domain.errors import BillRefused, Unanswered
 from wharfage.domain.matching import BreakType
 from wharfage.domain.order import Order
@@ -85,7 +85,19 @@ def test_a_bill_that_is_not_there_yet_has_no_rows(shop):
     past(shop, shop.world(), 1)
     shop.trades.set_faults(Faults(bill_late=True))
 
-    assert not shop.channel.fetch_bill(LATELY).rows
+    found = shop.channel.fetch_bill(LATELY)
+
+    assert not found.rows
+    assert found.published is (shop.name == "stripe")  # Which lists what there is so far.
+
+
+def test_a_fee_is_judged_where_the_contract_says_what_it_may_be(shop):
+    known = {"alipay": FeeTerms(basis_points=60), "wechat": FeeTerms(basis_points=60)}
+
+    for there_is_one in (False, True):
+        if there_is_one:
+            past(shop, shop.world(), 1)
+        assert shop.channel.fetch_bill(LATELY).fee_terms == known.get(shop.name)
 
 
 def test_a_bill_that_ends_in_its_middle_is_not_believed(shop):

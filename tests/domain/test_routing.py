@@ -61,7 +61,8 @@ def test_what_no_channel_can_do_is_refused_with_what_does_not_fit(wish, fault):
 @pytest.mark.parametrize(
     ("wish", "words"),
     [
-        (Wish(amount_fen=399), "cards takes from 400 to 10000 fen."),
+        (Wish(amount_fen=399), "cards takes 400 fen or more."),
+        (Wish(amount_fen=10_001), "cards takes 10000 fen at most."),
         (Wish(amount_fen=400, method=PayMethod.QR), "cards is paid by page."),
     ],
 )

@@ -71,6 +71,12 @@ def test_a_refund_that_failed_moved_nothing_and_counts_in_the_sums():
     assert all(claim.stated_fen == claim.counted_fen for claim in found.claims)
 
 
+def test_a_payment_that_was_revoked_is_told_as_money_that_went_back():
+    rows = read(edited(("`REFUND,", "`REVOKED,"))).rows
+
+    assert rows == read(written(PAYMENT, REFUND)).rows
+
+
 def test_columns_are_found_by_name_and_lines_end_in_either_way():
     plain = edited(("\r\n", "\n"))
     marked = b"\xef\xbb\xbf" + written(PAYMENT, REFUND)

@@ -56,6 +56,6 @@ def misfit(name: str, offer: Capabilities, wish: Wish) -> Invalid | None:
         return fault("/channel", "channel_currency", f"{name} does not take {wish.currency}.")
     if not offer.amount_fen_min <= wish.amount_fen <= offer.amount_fen_max:
         least, most = offer.amount_fen_min, offer.amount_fen_max
-        text = f"{name} takes from {least} to {most} fen."
-        return fault("/amount_fen", "channel_limit", text)
+        bound = f"{least} fen or more" if wish.amount_fen < least else f"{most} fen at most"
+        return fault("/amount_fen", "channel_limit", f"{name} takes {bound}.")
     return None

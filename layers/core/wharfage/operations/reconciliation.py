@@ -104,7 +104,7 @@ def tick(ports: Ports, *, until: datetime) -> Standing:
 def request(ports: Ports, channel: str, day: date) -> RunView:
     """Have a day looked at, for the first time or once more; the clock's next tick does it.
 
-    Raises: NotFound for a channel whose days the clock does not look at, and for a day that is
+    Raises: NotFound for a channel that was never looked at by the clock, and for a day that is
     not over or too old; Unavailable.
     """
     now = ports.clock.now()
